@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * conf -- terrace.yaml -> an immutable struct; all errors in one pass.
+ *
+ * Order: built-in < file < terrace.d/x.yaml < TERRACE_* environment < flags.
+ * Threads: none.
+ */
+#ifndef DAEMON_CONF_H
+#define DAEMON_CONF_H
+
+#include "proto/vocab.h"
+
+#include <stdio.h>
+
+struct td_conf {
+	char *file;            /* where it was read from */
+	char *unit;            /* path of codes; the certificate must say the same */
+	char *name;            /* ASCII, for logs */
+	char *title;
+	char *key_file;
+	char *listen;          /* NULL = leaf */
+	char *upstream;        /* NULL = top node */
+	enum tr_profile profile; /* links.upstream.profile */
+	char *store_path;
+	uint64_t store_max_bytes;
+	char *control_socket, *status_socket, *ingest_socket;
+	char *control_group, *status_group, *ingest_group; /* NULL = leave */
+	char *log_level, *log_to; /* error warn notice info debug; auto stderr json journal */
+	int64_t lag_warn_ms, lag_crit_ms;
+};
+
+/*
+ * Reads and checks.  Every problem is written to `errors` as
+ * "file:line:column: error: what; did you mean 'x'?" with the line and a caret.
+ * NULL and *problems > 0 if there are any.  Relative paths are relative to the file's folder.
+ */
+struct td_conf *td_conf_load(const char *file, FILE *errors, unsigned *problems);
+void td_conf_free(struct td_conf *conf);
+/* Effective configuration as YAML, each key with its origin in a remark. */
+void td_conf_print(const struct td_conf *conf, bool with_defaults, FILE *out);
+/* Keys that differ and need a restart, one a line; returns the count. */
+unsigned td_conf_restart_needed(const struct td_conf *old, const struct td_conf *new_conf, FILE *out);
+
+#endif

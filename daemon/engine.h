@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine -- event -> rep_step -> group commit -> effects.  The only caller
+ * of rep_step().  Read this first.
+ *
+ * Every event is stepped at once into the open write transaction.  The commit
+ * comes when the loop has nothing more to read, or after TR_GROUP_EVENTS_MAX
+ * steps or TR_GROUP_MS_MAX.  Replies and sends leave after it.
+ * Threads: the core's loop.
+ */
+#ifndef DAEMON_ENGINE_H
+#define DAEMON_ENGINE_H
+
+#include "daemon/conf.h"
+#include "daemon/net.h"
+#include "daemon/store.h"
+#include "replication/rep.h"
+
+#include <ev.h>
+
+struct td_engine;
+
+typedef void td_reply_fn(void *arg, const struct rep_reply *reply);
+typedef void td_trace_fn(void *arg, int64_t wall_ms, const struct rep_trace *trace);
+
+TR_MUST_CHECK int td_engine_start(struct td_engine **out, struct ev_loop *loop,
+    struct td_store *store, const struct td_conf *conf);
+void td_engine_stop(struct td_engine *engine); /* flushes, commits, stops the carrier */
+
+/*
+ * Steps a local write now; fn is called after the commit (never before), also with
+ * an error.  The write's bytes are borrowed for this call only.
+ * fn may be called with TR_E_IO if the store died: then nothing is certain.
+ */
+void td_engine_write(struct td_engine *engine, struct rep_write *write, td_reply_fn *fn, void *arg);
+void td_engine_invite(struct td_engine *engine, struct rep_invite *invite, td_reply_fn *fn, void *arg);
+void td_engine_pause(struct td_engine *engine, struct tr_nid peer, enum rep_pause what);
+/* A caller that goes away: its outstanding replies are dropped. */
+void td_engine_forget(struct td_engine *engine, void *arg);
+
+/* frames of one bundle; done(arg, rc) after the commit, reply frames before it by emit. */
+typedef int td_emit_fn(void *arg, struct tr_bytes msg);
+TR_MUST_CHECK int td_engine_bundle_import(struct td_engine *engine, struct tr_nid from,
+    int (*next)(void *ctx, struct tr_bytes *msg), void *ctx, td_emit_fn *emit, void *arg);
+TR_MUST_CHECK int td_engine_bundle_export(struct td_engine *engine, struct tr_nid to, td_emit_fn *emit, void *arg);
+
+const struct rep_node *td_engine_node(const struct td_engine *engine);
+const struct rep_view *td_engine_read(struct td_engine *engine); /* committed data; valid until the loop goes on */
+struct td_store *td_engine_store(struct td_engine *engine);
+const struct td_conf *td_engine_conf(const struct td_engine *engine);
+TR_MUST_CHECK int td_engine_set_conf(struct td_engine *engine, const struct td_conf *conf); /* reload; takes over conf */
+void td_engine_watch(struct td_engine *engine, td_trace_fn *fn, void *arg);
+void td_engine_unwatch(struct td_engine *engine, void *arg);
+int64_t td_engine_start_ms(const struct td_engine *engine);
+bool td_engine_is_full(const struct td_engine *engine); /* local intake stopped */
+const char *td_engine_listen_address(const struct td_engine *engine); /* real address or "" */
+
+#endif

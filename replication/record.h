@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * record -- a folded record: per field group the values that nobody has seen
+ * and overwritten, and the path of its status.
+ *
+ * Owns:    its buffers; one struct is reused for many records.
+ * Limits:  TR_CANDS_MAX, TR_STEPS_MAX, TR_RECORD_BYTES_MAX.
+ * Threads: none.
+ * See:     docs/protocol.md, "Merge rules".
+ */
+#ifndef REPLICATION_RECORD_H
+#define REPLICATION_RECORD_H
+
+#include "replication/op.h"
+#include "replication/schema.h"
+#include "replication/view.h"
+
+/* One value of a register group, with the op that wrote it. */
+struct rep_cand {
+	uint16_t group;      /* rep_field.group_id */
+	struct tr_dot dot;
+	struct tr_nid author;
+	uint64_t inc;
+	struct tr_hlc hlc;
+	uint8_t level;
+	uint8_t clockq;
+	struct tr_bytes actor;   /* into the record's buffer */
+	uint16_t value_first;    /* into rep_record.values */
+	uint16_t value_count;
+};
+
+enum rep_step_flag {
+	REP_STEP_VIOLATION = 1u << 0,
+	REP_STEP_IMPORTED = 1u << 1,
+};
+
+/*
+ * One status step.  All are kept: verdicts of later ops are decided on the
+ * steps that THEY had seen.  A step is alive for an op that has seen it and
+ * none of its overwriters.
+ */
+struct rep_step {
+	struct tr_dot dot;
+	struct tr_nid author;
+	uint64_t inc;
+	struct tr_hlc hlc;
+	int64_t at_ms;           /* business time; = wall part of hlc if none was given */
+	uint8_t level;
+	uint8_t clockq;
+	uint8_t status;          /* enum value of the kind's status machine */
+	uint8_t flags;
+	struct tr_bytes actor;
+	uint16_t value_first, value_count; /* role, reason, applicant, ... */
+	uint8_t over_count;      /* who overwrote it, concurrent ones only */
+	struct tr_dot over[TR_STEP_OVER_MAX];
+};
+
+#define REP_RECORD_VALUES_MAX 2048
+
+struct rep_record {
+	uint8_t kind;
+	uint8_t lane;
+	struct tr_nid scope;     /* home */
+	struct tr_rec_id id;
+	uint32_t version;        /* ops applied to it here; the form's token */
+	struct tr_hlc changed;   /* largest hlc of an applied op */
+	struct tr_dot created;   /* the CREATE that is shown */
+	uint32_t violations;
+	uint32_t list_count;     /* items in lists, all fields */
+	uint16_t cand_count, step_count, value_count;
+	struct rep_cand cands[TR_CANDS_MAX];
+	struct rep_step steps[TR_STEPS_MAX];
+	struct rep_value values[REP_RECORD_VALUES_MAX];
+	size_t data_size;
+	uint8_t data[TR_RECORD_BYTES_MAX + TR_OP_BYTES_MAX + TR_SEG_BYTES_MAX];
+};
+
+/*
+ * Loads a record.  0; TR_E_NOTFOUND; TR_E_DAMAGED; TR_E_NEWER (state version).
+ * `out` is complete in itself afterwards, nothing is borrowed from the view.
+ */
+TR_MUST_CHECK int rep_record_load(struct rep_record *out,
+    const struct rep_view *view, uint8_t kind, const struct tr_rec_id *id);
+/* As load, but the kind is not known. */
+TR_MUST_CHECK int rep_record_find(struct rep_record *out,
+    const struct rep_view *view, const struct tr_rec_id *id);
+/* 0; TR_E_LIMIT if it became larger than TR_RECORD_BYTES_MAX; put errors. */
+TR_MUST_CHECK int rep_record_store(const struct rep_record *rec,
+    const struct rep_view *view);
+/* An empty record before its CREATE. */
+void rep_record_init(struct rep_record *rec, uint8_t kind,
+    const struct tr_rec_id *id, struct tr_nid scope, uint8_t lane);
+
+/* Index of the value of a register group that is shown; -1 if there is none. */
+int rep_record_shown(const struct rep_record *rec, uint16_t group_id);
+/* Shown value of a field (registers, and the fields of the shown status
+ * step); NULL if none.  Sets, lists and counts: rep_record_rows. */
+const struct rep_value *rep_record_value(const struct rep_record *rec, uint16_t field_id);
+/* Index of the status step that is shown; -1 if none.  Other alive legal steps = conflict. */
+int rep_record_step_shown(const struct rep_record *rec);
+/* Indexes of all alive legal steps, ordered by (author, inc, seq); returns the count. */
+size_t rep_record_steps_alive(const struct rep_record *rec, uint16_t *out, size_t cap);
+/* 0 if there is no step. */
+uint8_t rep_record_status(const struct rep_record *rec);
+/* Indexes into cands of a group, ordered by (author, inc, seq): candidates A..H. */
+size_t rep_record_cands(const struct rep_record *rec, uint16_t group_id, uint16_t *out, size_t cap);
+
+/* An item of a list or set, or a cell of a count. */
+struct rep_row {
+	uint16_t field;
+	struct tr_dot dot;
+	struct tr_nid author;
+	uint64_t inc;
+	struct tr_hlc hlc;
+	int64_t at_ms;
+	struct tr_bytes actor;
+	struct tr_bytes text;    /* LIST, SET */
+	int64_t i;               /* COUNT: the cell's total; LIST: percent of a progress report, -1 if none */
+};
+/*
+ * Walks the rows of one field in (hlc, author, seq) order.  `cursor` is zeroed
+ * by the caller before the first call.  0; TR_E_NOTFOUND at the end; others.
+ * Texts are borrowed until the next write of the transaction.
+ */
+struct rep_row_cursor { bool started; uint8_t key[64]; size_t key_size; };
+TR_MUST_CHECK int rep_record_rows(const struct rep_view *view,
+    const struct tr_rec_id *id, uint16_t field, struct rep_row_cursor *cursor,
+    struct rep_row *out);
+
+#endif

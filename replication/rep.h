@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rep -- the replication core.  The only header that outsiders include
+ * (with the plain structs it names).
+ *
+ * A node is fed events and gives effects.  It knows no socket, clock, file
+ * or thread: time comes with the event, randomness from a seed, the store is
+ * lent as a view.
+ *
+ *     begin transaction
+ *     rep_step(...)  many times       changes go into the open transaction
+ *     rep_flush(...)                  closes segments, plans sends
+ *     commit transaction (fsync)
+ *     rep_committed(batch)            only now the batch opens
+ *     rep_batch_next(batch) ...       sends, replies, closes, traces
+ *
+ * If anything fails before the commit: abort the transaction, drop the batch,
+ * rep_free() the node and rep_create() it again from the store.
+ *
+ * Threads: none; one node, one caller.
+ */
+#ifndef REPLICATION_REP_H
+#define REPLICATION_REP_H
+
+#include "replication/identity.h"
+#include "replication/merge.h"
+#include "replication/op.h"
+#include "replication/record.h"
+#include "replication/schema.h"
+#include "replication/view.h"
+
+struct rep_node;
+struct rep_batch;
+
+#define REP_LINK_UP 0u /* link number of the parent; children have numbers from 1 */
+
+/* ---------------------------------------------------------------- create */
+
+struct rep_conf {
+	struct rep_sign_keys keys; /* copied; the caller keeps and wipes its own */
+	uint8_t seed[32];          /* fresh random bytes at each start */
+	enum tr_profile profile;   /* of the up-link */
+	struct tr_hash root_hash;  /* pinned at init or join */
+	const char *version;       /* program version, for people; borrowed for ever */
+	struct tr_wall_ms wall;
+	struct tr_mono_ms mono;
+};
+
+/*
+ * Writes the first rows of a fresh store: root, certificates (top first, own
+ * last), own incarnation, and for the top node its own unit row.
+ * 0; TR_E_EXISTS if the store is not empty; TR_E_FORGED...
+ */
+TR_MUST_CHECK int rep_found(const struct rep_view *view, struct tr_bytes root,
+    const struct tr_bytes *chain, size_t chain_count,
+    const struct tr_hash *root_hash, const uint8_t seed[static 32],
+    struct tr_wall_ms wall);
+
+/*
+ * Loads a node.  0; TR_E_NOTFOUND (store never founded), TR_E_FORGED (root or
+ * key is not the pinned one), TR_E_DAMAGED, TR_E_NEWER, TR_E_NOMEM.
+ */
+TR_MUST_CHECK int rep_create(struct rep_node **out, const struct rep_conf *conf,
+    const struct rep_view *view);
+void rep_free(struct rep_node *node); /* NULL is fine; wipes the key */
+
+/* ---------------------------------------------------------------- events */
+
+/* A local write from a door.  All bytes are borrowed for the step. */
+struct rep_write {
+	uint64_t ticket;           /* comes back in the reply */
+	uint8_t kind;              /* enum tr_kind */
+	bool has_id;
+	struct tr_rec_id id;       /* the record; or by source, source_id in values */
+	struct tr_nid home;        /* of a new record; 0 = own unit */
+	bool bulk;                 /* a new record goes to lane B */
+	bool must_exist;           /* an edit: never creates */
+	uint32_t flags;            /* enum tr_op_flag */
+	bool has_version;
+	uint32_t if_version;
+	struct tr_bytes key;       /* idempotency key; size 0 = none */
+	struct tr_bytes actor;
+	const struct rep_value *values; /* fields, `status` among them; notes with TR_ACT_ADD */
+	size_t value_count;
+	/* resolving a conflict: the candidates that the person saw; the group's
+	 * fields are in values.  TR_E_MOVED if others came in. */
+	const struct tr_dot *saw;
+	size_t saw_count;
+	uint16_t resolve_group;    /* group id; 0 = not a resolve */
+	/* directive: one record per target, all or none */
+	const struct tr_nid *targets;
+	size_t target_count;
+};
+
+struct rep_invite { /* the parent invites a unit */
+	uint64_t ticket;
+	char code[TR_UNIT_CODE_MAX + 1];   /* last code of its path */
+	char title[TR_TITLE_MAX + 1];
+	uint32_t caps;             /* 0 = default of the level */
+	int64_t expires_ms;        /* wall */
+	uint8_t token_id[TR_TOKEN_ID_SIZE];
+	uint8_t secret[TR_TOKEN_SECRET_SIZE];  /* only its derivatives are kept */
+};
+
+enum rep_event_kind {
+	REP_EV_TICK = 1,
+	REP_EV_LINK_UP,      /* transport is there; for link 0 the dial worked */
+	REP_EV_LINK_DOWN,
+	REP_EV_FRAME,        /* one Msg */
+	REP_EV_WRITE,
+	REP_EV_INVITE,
+	REP_EV_PAUSE,        /* operator: stop a peer's link / go on / dial now */
+	REP_EV_BUNDLE_BEGIN, /* frames of a verified bundle head follow as BUNDLE_FRAME */
+	REP_EV_BUNDLE_FRAME,
+	REP_EV_BUNDLE_END,
+};
+
+enum rep_down_why { REP_DOWN_CLOSED = 1, REP_DOWN_UNREACHABLE, REP_DOWN_REFUSED_KEY };
+enum rep_pause { REP_PAUSE = 1, REP_RESUME, REP_RETRY };
+
+struct rep_event {
+	enum rep_event_kind kind;
+	struct tr_wall_ms wall;
+	struct tr_mono_ms mono;
+	uint32_t link;             /* LINK_*, FRAME */
+	struct tr_key user;        /* LINK_UP of a child: its CURVE key as ZAP proved it */
+	enum rep_down_why down;
+	struct tr_bytes frame;     /* FRAME, BUNDLE_FRAME: one Msg, raw */
+	const struct rep_write *write;
+	const struct rep_invite *invite;
+	enum rep_pause pause;
+	struct tr_nid peer;        /* PAUSE; BUNDLE_BEGIN: who wrote it */
+};
+
+/*
+ * One step.  Bad input is dropped, counted and traced, never an error here:
+ * 0, or a store error (TR_E_FULL, TR_E_IO, TR_E_DAMAGED, TR_E_NOMEM) after
+ * which the transaction must be aborted and the node loaded again.
+ */
+TR_MUST_CHECK int rep_step(struct rep_node *node, const struct rep_view *view,
+    const struct rep_event *event, struct rep_batch *batch);
+
+/* Before each commit: closes segments that are due, makes acknowledgements,
+ * HEADs, receipts, and fills the links' windows.  Same errors as rep_step. */
+TR_MUST_CHECK int rep_flush(struct rep_node *node, const struct rep_view *view,
+    struct tr_wall_ms wall, struct tr_mono_ms mono, struct rep_batch *batch);
+
+/* When the next TICK is due (mono); INT64_MAX if never.  A TICK may come early. */
+int64_t rep_deadline(const struct rep_node *node);
+
+/* Refuse (true) or take new local writes: disk or map is nearly full. */
+void rep_set_full(struct rep_node *node, bool full);
+
+/* ----------------------------------------------------------------- batch */
+
+enum rep_effect_kind {
+	REP_FX_SEND = 1,   /* bytes = one Msg for `link` */
+	REP_FX_DIAL,       /* dial the parent now (link 0) */
+	REP_FX_CLOSE,      /* close the link */
+	REP_FX_ALLOW,      /* add / remove a CURVE key on the ZAP list */
+	REP_FX_REPLY,      /* answer to a WRITE or INVITE */
+	REP_FX_TRACE,
+	REP_FX_BUNDLE,     /* bytes = one Msg of the return bundle (BUNDLE_END) */
+};
+
+struct rep_reply {
+	uint64_t ticket;
+	int rc;                    /* 0 or TR_E_* */
+	struct tr_rec_id id;
+	uint8_t kind;
+	uint32_t version;
+	bool unchanged;            /* values equal to what is shown: no op was made */
+	bool repeated;             /* same idempotency key: the first answer again */
+	bool created;
+	enum rep_why why;          /* for TR_E_STEP, TR_E_AUTH */
+	uint16_t field;            /* which field, 0 if none */
+	uint8_t status_from, status_to; /* TR_E_STEP */
+	struct tr_nid unit;        /* INVITE: the new unit; TR_E_SCOPE: which */
+	struct tr_rec_id directive_id;
+};
+
+struct rep_trace {
+	int code;                  /* enum rep_trace_code */
+	struct tr_nid peer;        /* who caused it; 0 = local */
+	uint8_t kind;
+	struct tr_rec_id rec;      /* zero if none */
+	uint64_t a, b;             /* by code: old and new state, sequence, group, ... */
+	const char *text;          /* static string or NULL */
+};
+
+enum rep_trace_code {
+	REP_TRACE_NONE = 0,
+#define X(name, code, level, message) name,
+#include "replication/trace.def"
+#undef X
+	REP_TRACE_COUNT
+};
+const char *rep_trace_code_name(int code);  /* "link-state" */
+const char *rep_trace_level(int code);      /* "notice" */
+const char *rep_trace_message(int code);
+
+struct rep_effect {
+	enum rep_effect_kind kind;
+	uint32_t link;
+	struct tr_bytes bytes;     /* until the batch is reset */
+	bool allow;
+	struct tr_key key;
+	struct rep_reply reply;
+	struct rep_trace trace;
+};
+
+struct rep_batch *rep_batch_create(void); /* NULL if out of memory */
+void rep_batch_free(struct rep_batch *batch);
+/* Empties and seals it. */
+void rep_batch_reset(struct rep_batch *batch);
+/* The transaction is on disk: opens the batch. */
+void rep_committed(struct rep_node *node, struct rep_batch *batch);
+/* Next effect in order; NULL at the end.  Asserts that the batch is open. */
+const struct rep_effect *rep_batch_next(struct rep_batch *batch);
+
+/* --------------------------------------------------------------- inspect */
+
+struct rep_self {
+	struct rep_cert cert;
+	uint64_t inc, store, zone;
+	bool is_top;
+	enum tr_profile profile;
+	struct tr_hash root_hash;
+	uint32_t open_ops;         /* not yet in a segment */
+	uint64_t own_ops;          /* all own ops */
+	uint64_t receipt_ops;      /* of them: held by the top node by RECEIPT */
+	struct tr_hlc receipt_hlc; /* of the newest RECEIPT for the own scope; 0 = none */
+	uint64_t violations, forged, bad_frames, held_segments;
+	int64_t clock_offset_ms;   /* against the parent */
+	uint8_t clockq;
+};
+void rep_inspect_self(const struct rep_node *node, struct rep_self *out);
+
+enum rep_link_state {
+	REP_LINK_OFF = 0, REP_LINK_DIAL, REP_LINK_HELLO_SENT, REP_LINK_COMPARE,
+	REP_LINK_LIVE, REP_LINK_REFUSED, REP_LINK_PAUSED, REP_LINK_NEVER, REP_LINK_ENROLLING,
+};
+const char *rep_link_state_name(enum rep_link_state state);
+
+struct rep_link_info {
+	struct tr_nid peer;
+	bool is_parent;
+	enum rep_link_state state;
+	uint64_t waiting_ops, waiting_bytes; /* not acknowledged by the peer; bytes are an estimate */
+	int64_t oldest_ms;         /* wall time of the oldest waiting op; 0 = none */
+	int64_t last_seen_ms;      /* wall; 0 = never */
+	int64_t state_since_ms;    /* wall */
+	int64_t next_try_ms;       /* mono; 0 = none */
+	uint32_t tries;
+	const char *last_error;    /* static or "" */
+	uint32_t rtt_ms;
+	uint64_t sent_bytes, received_bytes, sent_frames, received_frames, bad_frames;
+	uint64_t delay_p50_ms, delay_p95_ms; /* origin's stamp to acknowledgement, of the last 256 segments */
+	char version[32];
+};
+/* i from 0; false at the end.  The parent first, then every known child, also one never seen. */
+bool rep_inspect_link(const struct rep_node *node, const struct rep_view *view, size_t i, struct rep_link_info *out);
+
+struct rep_unit_info {
+	struct tr_nid nid, parent;
+	uint8_t level;
+	uint32_t serial, caps;
+	bool joined, registered, is_self, in_subtree;
+	char unit[TR_UNIT_PATH_MAX + 1];
+	char title[TR_TITLE_MAX + 1];
+	bool has_head;             /* newest HEAD */
+	struct tr_hlc head_hlc;
+	uint64_t head_own_ops, head_unsent, head_oldest_s;
+	uint64_t here_ops;         /* ops of that unit held here */
+	bool has_summary;          /* newest SUMMARY by its parent */
+	enum tr_peer_state state;
+	uint64_t waiting, waiting_bytes, oldest_s;
+	int64_t last_seen_ms, summary_ms;
+	char version[32];
+};
+/* Own path from the top, then the own subtree in code order. */
+bool rep_inspect_unit(const struct rep_node *node, size_t i, struct rep_unit_info *out);
+/* By full path, unique tail or code.  0; TR_E_NOUNIT; TR_E_AMBIGUOUS. */
+TR_MUST_CHECK int rep_find_unit(const struct rep_node *node, const char *name, struct tr_nid *out);
+bool rep_unit_get(const struct rep_node *node, struct tr_nid nid, struct rep_unit_info *out);
+/* True if `below` is `above` or under it. */
+bool rep_unit_is_under(const struct rep_node *node, struct tr_nid below, struct tr_nid above);
+
+struct rep_log_info {
+	uint32_t handle;
+	struct tr_log_id id;
+	uint64_t seq;              /* highest op, durable */
+	struct tr_hash head;
+	uint64_t up_acked, down_acked; /* hints from the neighbours' last acknowledgement */
+	uint64_t receipt_seq;      /* covered by the newest RECEIPT */
+};
+bool rep_inspect_log(const struct rep_node *node, size_t i, struct rep_log_info *out);
+bool rep_log_of(const struct rep_node *node, uint32_t handle, struct rep_log_info *out);
+
+/* Digest over all logs of a scope: (log id, seq, hash), 16 bytes; what two holders compare. */
+void rep_scope_digest(const struct rep_node *node, struct tr_nid scope, uint8_t out[static 16]);
+
+/* Path of one op through this node, for `trace`. */
+struct rep_op_trace {
+	struct tr_log_id log;
+	struct tr_dot dot;
+	struct tr_hlc hlc;
+	int64_t received_ms;       /* wall, 0 = made here */
+	bool in_segment;           /* false: open */
+	bool up_acked;             /* the parent has it durably */
+	bool down_acked;           /* the child has it durably */
+	bool has_parent, has_child;
+	bool receipt;              /* covered by the top node's RECEIPT */
+};
+TR_MUST_CHECK int rep_trace_op(const struct rep_node *node, const struct rep_view *view, struct tr_dot dot, struct rep_op_trace *out);
+
+/* Record ids by (source, source_id); several = twins.  Returns the count. */
+size_t rep_find_source(const struct rep_view *view, struct tr_bytes source, struct tr_bytes source_id, struct tr_rec_id *out, size_t cap);
+/* Record ids of one directive (one per target); `after` NULL or the last one got. */
+size_t rep_find_directive(const struct rep_view *view, const struct tr_rec_id *directive, const struct tr_rec_id *after, struct tr_rec_id *out, size_t cap);
+/* Ids by prefix of the hexadecimal form (no dashes, >= 8 digits).  kind 0 = any.  Returns the count found, at most cap. */
+size_t rep_find_prefix(const struct rep_view *view, uint8_t kind, const char *hex, size_t len, struct tr_rec_id *out, uint8_t *kinds, size_t cap);
+/* Next record of a kind after `after` (NULL: first).  0; TR_E_NOTFOUND. */
+TR_MUST_CHECK int rep_next_record(const struct rep_view *view, uint8_t kind, const struct tr_rec_id *after, struct tr_rec_id *out);
+
+/* Every op of a record with its decoded content, in (hlc, author, seq) order is the caller's job; cursor zeroed first. */
+struct rep_ops_cursor { bool started; uint8_t key[28]; };
+TR_MUST_CHECK int rep_record_op(const struct rep_node *node, const struct rep_view *view, const struct tr_rec_id *id,
+    struct rep_ops_cursor *cursor, struct rep_op *op, struct rep_cause *cause, uint32_t *serial); /* cause->seen is empty */
+
+/* Open conflicts; cursor as above.  since_ms: wall. */
+struct rep_conflict { uint8_t kind; struct tr_rec_id rec; uint16_t group; int64_t since_ms; };
+struct rep_conflict_cursor { bool started; uint8_t key[19]; };
+TR_MUST_CHECK int rep_next_conflict(const struct rep_view *view, struct rep_conflict_cursor *cursor, struct rep_conflict *out);
+
+/* Directive delivered to its target's disk?  From the target's signed HEAD.  at: HEAD.hlc. */
+bool rep_directive_delivered(const struct rep_node *node, const struct rep_record *rec, struct tr_hlc *at);
+
+/* Certificate (encoded SignedCert) of a node, newest serial; TR_E_NOTFOUND. */
+TR_MUST_CHECK int rep_cert_of(const struct rep_view *view, struct tr_nid nid, struct tr_bytes *out);
+
+/*
+ * Re-hashes and re-verifies stored segments of one log from `from` on, up to
+ * `budget` segments.  0 and *next = 0 at the end; TR_E_DAMAGED / TR_E_FORGED / TR_E_GAP
+ * with *next = first sequence of the bad segment.
+ */
+struct rep_verify_sum { uint64_t segments, ops; };
+TR_MUST_CHECK int rep_verify_log(const struct rep_node *node, const struct rep_view *view, uint32_t handle,
+    uint64_t from, size_t budget, uint64_t *next, struct rep_verify_sum *sum);
+
+/* ---------------------------------------------------------------- bundle */
+
+/*
+ * Frames of a bundle for `peer` (parent, child or another unit on the path):
+ * certificates, LOGDEFs, SEGS after the last frontier the peer acknowledged,
+ * FRONTIER, HEAD, RECEIPTs.  Changes no state.  Calls emit() with one Msg each.
+ * 0; TR_E_SCOPE (not on the path); what emit returned.
+ */
+TR_MUST_CHECK int rep_bundle_export(struct rep_node *node, const struct rep_view *view, struct tr_nid peer,
+    struct tr_wall_ms wall, int (*emit)(void *ctx, struct tr_bytes msg), void *ctx);
+
+/* ----------------------------------------------------------------- check */
+
+/* Walks every invariant of the node's memory against the store; aborts on a
+ * broken one.  For simulator, fuzzing, debug builds. */
+void rep_check(const struct rep_node *node, const struct rep_view *view);
+
+#endif
