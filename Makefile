@@ -52,7 +52,7 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 22
 
 build/terraced build/terracectl: build/%: $(B)/%
-	$(Q)ln -sfn $(CONFIG)/$* $@
+	$(Q)ln -sfn $(patsubst build/%,%,$(B))/$* $@
 
 $(B)/proto/%.pb-c.c $(B)/proto/%.pb-c.h: proto/%.proto
 	@mkdir -p $(@D); echo "  PROTO $<"
