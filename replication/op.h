@@ -16,6 +16,7 @@ enum rep_value_type {
 	REP_VALUE_INT,
 	REP_VALUE_TEXT,
 	REP_VALUE_BYTES,
+	REP_VALUE_SEALED, /* from a later version: kept and forwarded, never shown; not encoded here */
 };
 
 struct rep_value {
