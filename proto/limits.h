@@ -40,7 +40,9 @@
 #define TR_UNIT_PATH_MAX 128           /* "110101/110101001/110101001001" */
 #define TR_UNIT_CODE_MAX 24
 #define TR_TITLE_MAX 120               /* longest real name: 72 bytes */
-#define TR_CERT_BYTES_MAX 1024
+#define TR_CERT_BYTES_MAX 1024         /* encoded SignedCert; the fullest has about 770 */
+#define TR_CERT_REQ_BYTES_MAX 256      /* encoded CertReq */
+#define TR_ROOT_BYTES_MAX 256          /* encoded TrustRoot */
 #define TR_LOGS_MAX 262144             /* logs one node holds: 7,900 units x depth x lanes */
 #define TR_UNITS_MAX 65536
 #define TR_LINKS_MAX 4096              /* sessions at one node */

@@ -104,6 +104,8 @@ static inline int tr_pb_next(struct tr_pb_reader *r, struct tr_pb_field *f)
 
 	if (!tr_pb_varint(r, &tag) || tag > UINT32_MAX || tag >> 3 == 0)
 		return TR_E_INPUT;
+	f->v = 0;
+	f->bytes = (struct tr_bytes){NULL, 0};
 	f->number = (uint32_t)(tag >> 3);
 	f->wire = (uint32_t)(tag & 7);
 	switch (f->wire) {

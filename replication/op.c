@@ -28,7 +28,7 @@ enum {
 };
 
 /* A segment's clock has 48 bits of milliseconds; no op is farther from it. */
-#define DT_MIN (-((int64_t)1 << 48))
+#define DT_MAX ((int64_t)1 << 48)
 
 struct entry {
 	struct tr_bytes head;
@@ -94,7 +94,7 @@ static int decode_head(struct rep_op *op, struct tr_bytes in)
 	}
 	if (op->kind == 0 || !has_rec)
 		return TR_E_INPUT;
-	return op->dt_ms > 0 || op->dt_ms < DT_MIN ? TR_E_LIMIT : 0;
+	return op->dt_ms < 0 || op->dt_ms > DT_MAX ? TR_E_LIMIT : 0;
 }
 
 /* At most one of the four values. */
@@ -324,7 +324,7 @@ static size_t body_size(const struct rep_op *op)
 static bool can_encode(const struct rep_op *op)
 {
 	if (op->kind == 0 || !op->has_body || op->type == 0 ||
-	    op->dt_ms > 0 || op->dt_ms < DT_MIN ||
+	    op->dt_ms < 0 || op->dt_ms > DT_MAX ||
 	    op->value_count > TR_FIELDS_MAX ||
 	    op->actor.size > TR_ACTOR_MAX || !wire_utf8_ok(op->actor))
 		return false;

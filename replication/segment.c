@@ -8,21 +8,11 @@
 
 #include "proto/err.h"
 #include "proto/wire.h"
+#include "replication/sign.h"
 
 #define ALG_ED25519_BLAKE2B 1
 
-/* What is signed: the purpose, its closing 0 byte among it, then the header. */
-static const char purpose[] = "terrace/seg/1";
-
-struct signed_bytes {
-	uint8_t b[sizeof(purpose) + TR_SEG_HEADER_SIZE];
-};
-
-static void fill_signed(struct signed_bytes *out, const uint8_t *header)
-{
-	memcpy(out->b, purpose, sizeof(purpose));
-	memcpy(out->b + sizeof(purpose), header, TR_SEG_HEADER_SIZE);
-}
+#define PURPOSE "terrace/seg/1"
 
 static void blake2b256(uint8_t *out, const void *in, size_t size)
 {
@@ -119,17 +109,15 @@ void rep_seg_root(struct tr_hash *leaves, size_t count, struct tr_hash *out)
 void rep_seg_sign(const uint8_t header[static TR_SEG_HEADER_SIZE],
     const uint8_t sign_sk[static 64], uint8_t sig[static 64])
 {
-	struct signed_bytes m;
+	struct tr_bytes body = {header, TR_SEG_HEADER_SIZE};
 
-	fill_signed(&m, header);
-	crypto_sign_detached(sig, NULL, m.b, sizeof(m.b), sign_sk);
+	rep_sign(PURPOSE, body, sign_sk, sig);
 }
 
 bool rep_seg_verify(const uint8_t header[static TR_SEG_HEADER_SIZE],
     const uint8_t sig[static 64], const struct tr_key *sign_pk)
 {
-	struct signed_bytes m;
+	struct tr_bytes body = {header, TR_SEG_HEADER_SIZE};
 
-	fill_signed(&m, header);
-	return crypto_sign_verify_detached(sig, m.b, sizeof(m.b), sign_pk->b) == 0;
+	return rep_sign_verify(PURPOSE, body, sig, sign_pk);
 }
