@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/door.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/control.h"
+#include "proto/err.h"
+#include "replication/status.h"
+
+void td_door_value_hint(const struct rep_field *field, const char *name, size_t size,
+    char hint[static 200])
+{
+	char word[TR_TITLE_MAX];
+	const char *best = NULL, *other;
+	size_t best_distance = SIZE_MAX, used;
+
+	hint[0] = '\0';
+	if (size >= sizeof(word))
+		return;
+	memcpy(word, name, size);
+	word[size] = '\0';
+	used = (size_t)snprintf(hint, 200, "one of");
+	for (int v = 1; v <= REP_STATUS_MAX; v++) {
+		size_t d;
+
+		other = rep_schema_value_name(field, v);
+		if (other == NULL)
+			continue;
+		if (used < 160)
+			used += (size_t)snprintf(hint + used, 200 - used, "%s %s",
+			    v > 1 ? "," : "", other);
+		d = tr_control_distance(word, other);
+		if (d < best_distance) {
+			best_distance = d;
+			best = other;
+		}
+	}
+	if (best != NULL && tr_control_is_near(best_distance, size))
+		snprintf(hint, 200, "did you mean '%s'?", best);
+}
+
+static const char *status_name(uint8_t kind, uint8_t status)
+{
+	const char *name = rep_status_name(kind, status);
+
+	return name != NULL ? name : "nothing";
+}
+
+/* "filed, voided, duplicate": where the machine may go from here. */
+static void list_moves(const struct rep_reply *reply, char *out, size_t cap)
+{
+	const struct rep_status_move *move;
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; (move = rep_status_move_at(reply->kind, i)) != NULL && used < cap; i++) {
+		if (move->from != reply->status_from)
+			continue;
+		used += (size_t)snprintf(out + used, cap - used, "%s%s", used > 0 ? ", " : "",
+		    move->to == REP_STATUS_BEFORE ? "the state before"
+						  : status_name(reply->kind, move->to));
+	}
+}
+
+static void explain_step(const struct rep_reply *reply, struct td_door_error *error)
+{
+	const char *from = status_name(reply->kind, reply->status_from);
+	const char *to = status_name(reply->kind, reply->status_to);
+	char moves[180];
+
+	snprintf(error->field, sizeof(error->field), "status");
+	if (reply->why == REP_WHY_REASON) {
+		snprintf(error->field, sizeof(error->field), "%s", "reason");
+		snprintf(error->message, sizeof(error->message),
+		    "status: the step from '%s' to '%s' needs a reason%s", from, to,
+		    reply->status_to == REP_CASE_SUSPENDED && reply->kind == TR_KIND_CASE
+			? " and a time `until`"
+			: "");
+		return;
+	}
+	if (reply->why == REP_WHY_SAME_PERSON) {
+		snprintf(error->message, sizeof(error->message),
+		    "status: who handled a case cannot verify it");
+		snprintf(error->hint, sizeof(error->hint), "give another person with `by`");
+		return;
+	}
+	if (reply->why == REP_WHY_TARGET) {
+		snprintf(error->message, sizeof(error->message),
+		    "status: '%s' is a step of the unit that the record is addressed to", to);
+		return;
+	}
+	snprintf(error->message, sizeof(error->message),
+	    "status: '%s' is not a step from '%s'", to, from);
+	list_moves(reply, moves, sizeof(moves));
+	if (moves[0] != '\0')
+		snprintf(error->hint, sizeof(error->hint), "possible: %s", moves);
+	else
+		snprintf(error->hint, sizeof(error->hint), "'%s' is an end, nothing follows", from);
+}
+
+static void explain_auth(const struct rep_reply *reply, struct td_door_error *error)
+{
+	const struct rep_status_move *move =
+	    rep_status_move(reply->kind, reply->status_from, reply->status_to);
+	const char *what = error->field[0] != '\0' ? error->field : "this";
+	char caps[120] = "";
+	size_t used = 0;
+
+	if (reply->status_to != 0) {
+		for (uint32_t bit = 1; move != NULL && bit <= TR_CAP_REGISTRAR; bit <<= 1)
+			if ((move->caps & bit) != 0 && used < sizeof(caps))
+				used += (size_t)snprintf(caps + used, sizeof(caps) - used, "%s%s",
+				    used > 0 ? ", " : "", rep_cap_name(bit));
+		snprintf(error->message, sizeof(error->message),
+		    "status: this unit may not make the step to '%s'%s%s",
+		    status_name(reply->kind, reply->status_to),
+		    caps[0] != '\0' ? ", it lacks " : "", caps);
+	} else if (reply->why == REP_WHY_TARGET) {
+		snprintf(error->message, sizeof(error->message),
+		    "%s: only the unit that the record is addressed to may write that", what);
+	} else {
+		snprintf(error->message, sizeof(error->message),
+		    "%s: this unit has no authority to write that (%s)", what,
+		    rep_why_name(reply->why));
+	}
+	snprintf(error->hint, sizeof(error->hint),
+	    "a unit above with that right can do it; rights are given by `invite --caps`");
+}
+
+static void explain_scope(const struct rep_node *node, const struct rep_reply *reply,
+    struct td_door_error *error)
+{
+	struct rep_unit_info unit;
+
+	if (reply->unit.v != 0 && rep_unit_get(node, reply->unit, &unit))
+		snprintf(error->message, sizeof(error->message),
+		    "%s: unit %s is not on the path of this record",
+		    error->field[0] != '\0' ? error->field : "home", unit.unit);
+	else
+		snprintf(error->message, sizeof(error->message), "%s: the unit is not on the path of this record",
+		    error->field[0] != '\0' ? error->field : "home");
+	snprintf(error->hint, sizeof(error->hint),
+	    "a home lies in the own subtree, a responsible unit between the home and the top");
+}
+
+static void explain_input(const struct rep_reply *reply, struct td_door_error *error)
+{
+	if (reply->why == REP_WHY_NONE)
+		return;
+	if (error->field[0] != '\0')
+		snprintf(error->message, sizeof(error->message), "%s: %s", error->field, rep_why_name(reply->why));
+	else
+		snprintf(error->message, sizeof(error->message), "%s (%s)", tr_err_message(reply->rc),
+		    rep_why_name(reply->why));
+	if (reply->why == REP_WHY_FIXED)
+		snprintf(error->hint, sizeof(error->hint), "this field is set once, when the record is created");
+}
+
+void td_door_explain(const struct rep_node *node, const struct rep_reply *reply,
+    struct td_door_error *error)
+{
+	const struct rep_field *field =
+	    reply->field != 0 ? rep_schema_field(reply->kind, reply->field) : NULL;
+
+	memset(error, 0, sizeof(*error));
+	error->rc = reply->rc;
+	if (field != NULL)
+		snprintf(error->field, sizeof(error->field), "%s", field->name);
+	snprintf(error->message, sizeof(error->message), "%s", tr_err_message(reply->rc));
+	switch (reply->rc) {
+	case TR_E_STEP: explain_step(reply, error); break;
+	case TR_E_AUTH: explain_auth(reply, error); break;
+	case TR_E_SCOPE: explain_scope(node, reply, error); break;
+	case TR_E_VERSION:
+		snprintf(error->message, sizeof(error->message),
+		    "the record changed since you opened it; it has version %u now", reply->version);
+		snprintf(error->hint, sizeof(error->hint), "read it again and decide anew");
+		break;
+	case TR_E_FULL:
+		snprintf(error->hint, sizeof(error->hint),
+		    "nothing was taken; raise store.max_size or free the disk (`terracectl store stat`)");
+		break;
+	case TR_E_BUSY:
+		snprintf(error->hint, sizeof(error->hint), "nothing was taken; send the line again");
+		break;
+	default: explain_input(reply, error); break;
+	}
+}
