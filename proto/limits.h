@@ -25,6 +25,9 @@
 #define TR_ARENA_FACTOR 8              /* decode arena = factor x wire + base */
 #define TR_ARENA_BASE (64 * 1024)
 
+#define TR_NOTE_MAX 256                /* a reason or note for people in a frame */
+#define TR_VERSION_MAX 31              /* version of a peer's program */
+
 /* --- segments and ops --- */
 #define TR_SEG_OPS_MAX 64
 #define TR_SEG_BYTES_SOFT (32 * 1024)  /* close when reached */

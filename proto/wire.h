@@ -2,11 +2,12 @@
 /*
  * wire -- bytes <-> messages; ALL structural validation of outside bytes.
  *
- * Decoding: pre-scan (depth, field count, wire types, lengths inside their
- * parent), then protobuf-c unpack into a capped arena, then the bounds of
- * limits.h on every length and count (ids 16, keys 32, signatures 64 bytes,
- * UTF-8 without NUL for text).  What passes is well-formed, not yet true:
- * signatures are checked by replication/.
+ * Decoding: a pre-scan over the raw bytes (depth, field count, wire types,
+ * lengths inside their parent, nothing singular twice, and for each field its
+ * size, range, UTF-8 without NUL, see wire_rules.c), then protobuf-c unpack
+ * into a capped arena.  What passes is well-formed, not yet true: signatures
+ * are checked by replication/.  Certificates, the root and ops are not decoded
+ * here but by replication/identity and replication/op with proto/pb.h.
  * Owns:    decoded messages live in the arena until it is reset.
  * Threads: none; an arena belongs to its caller.
  */
@@ -27,12 +28,7 @@ void wire_arena_reset(struct wire_arena *arena);
  * The arena is NOT reset by these calls: several messages may live in it. */
 TR_MUST_CHECK int wire_msg_decode(struct wire_arena *arena, struct tr_bytes in, Terrace__Msg **out);
 TR_MUST_CHECK int wire_seg_decode(struct wire_arena *arena, struct tr_bytes in, Terrace__Seg **out);
-TR_MUST_CHECK int wire_cert_decode(struct wire_arena *arena, struct tr_bytes in, Terrace__Cert **out);
-TR_MUST_CHECK int wire_signed_cert_decode(struct wire_arena *arena, struct tr_bytes in, Terrace__SignedCert **out);
-TR_MUST_CHECK int wire_trust_root_decode(struct wire_arena *arena, struct tr_bytes in, Terrace__TrustRoot **out);
 TR_MUST_CHECK int wire_cert_req_decode(struct wire_arena *arena, struct tr_bytes in, Terrace__CertReq **out);
-TR_MUST_CHECK int wire_op_head_decode(struct wire_arena *arena, struct tr_bytes in, Terrace__OpHead **out);
-TR_MUST_CHECK int wire_op_body_decode(struct wire_arena *arena, struct tr_bytes in, Terrace__OpBody **out);
 TR_MUST_CHECK int wire_bundle_head_decode(struct wire_arena *arena, struct tr_bytes in, Terrace__BundleHead **out);
 TR_MUST_CHECK int wire_bundle_tail_decode(struct wire_arena *arena, struct tr_bytes in, Terrace__BundleTail **out);
 
