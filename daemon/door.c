@@ -22,6 +22,9 @@ int td_door_refuse(struct td_door *door, int rc, struct tr_bytes field, const ch
 	va_start(args, format);
 	vsnprintf(e->message, sizeof(e->message), format, args);
 	va_end(args);
+	td_text_clean(e->field);
+	td_text_clean(e->message);
+	td_text_clean(e->hint);
 	return rc;
 }
 

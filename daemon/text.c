@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistr.h>
 
 #define MS_MIN INT64_C(-2208988800000) /* 1900-01-01T00:00:00Z */
 #define MS_MAX INT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z */
@@ -186,6 +187,21 @@ bool td_text_read_uuid(struct tr_bytes text, struct tr_rec_id *id)
 	}
 	*id = v;
 	return true;
+}
+
+void td_text_clean(char *text)
+{
+	uint8_t *p = (uint8_t *)text;
+	size_t size = strlen(text);
+	const uint8_t *bad;
+
+	while ((bad = u8_check(p, size)) != NULL) {
+		size_t at = (size_t)(bad - p);
+
+		p[at] = '?';
+		p += at + 1;
+		size -= at + 1;
+	}
 }
 
 void td_text_write_hex(const uint8_t *bytes, size_t size, char *out)

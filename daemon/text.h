@@ -34,6 +34,10 @@ bool td_text_read_scaled(struct tr_bytes text, unsigned digits, int64_t *out);
 /* 1e-7 units as decimal, at most 7 places, without trailing zeros. */
 void td_text_write_deg(int64_t e7, char out[static TD_DEG_SIZE]);
 
+/* Puts '?' for every byte that is not part of well-formed UTF-8: shortened
+ * messages may end in the middle of a character. */
+void td_text_clean(char *text);
+
 void td_text_write_hex(const uint8_t *bytes, size_t size, char *out); /* 2 * size + 1 */
 
 #endif
