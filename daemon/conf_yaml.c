@@ -348,8 +348,24 @@ static void syntax(struct conf_load *load, const struct conf_source *source, str
 		td_conf_problem_at(load, source, line, column, 1, "%s%s%s", error->msg,
 		    has_wide_colon(source, line) ? "; " : "", has_wide_colon(source, line) ? wide_colon : "");
 	}
-	if (!any && fy_diag_got_error(diag)) /* without one the file is empty */
+	if (!any)
 		td_conf_problem(load, source->file, "this is not YAML");
+}
+
+/* The library has no document then and cannot say why. */
+static bool only_remarks(const struct conf_source *source)
+{
+	const char *p = source->text, *end = source->text + source->size;
+
+	while (p < end) {
+		const char *nl = memchr(p, '\n', (size_t)(end - p));
+
+		p += strspn(p, " \t\r");
+		if (p < end && *p != '#' && *p != '\n')
+			return false;
+		p = nl != NULL ? nl + 1 : end;
+	}
+	return true;
 }
 
 static void parse(struct conf_load *load, const struct conf_source *source)
@@ -410,17 +426,19 @@ void td_conf_yaml(struct conf_load *load, const char *file)
 		td_conf_problem(load, file, "%s", strerror(errno));
 		return;
 	}
-	text = malloc(FILE_MAX + 1);
+	text = malloc(FILE_MAX + 2);
 	if (text != NULL)
 		source.size = fread(text, 1, FILE_MAX + 1, in);
 	source.text = text;
+	if (text != NULL)
+		text[source.size] = '\0';
 	if (text == NULL)
 		td_conf_problem(load, file, "out of memory");
 	else if (ferror(in))
 		td_conf_problem(load, file, "%s", strerror(errno));
 	else if (source.size > FILE_MAX)
 		td_conf_problem(load, file, "larger than 1 MiB; this is not a configuration");
-	else if (text_ok(load, &source))
+	else if (text_ok(load, &source) && !only_remarks(&source))
 		parse(load, &source);
 	free(text);
 	fclose(in);

@@ -223,6 +223,7 @@ static void every_value_is_checked(void **state)
 	refused(p, "node: {unit: 110101, name: 天平路}\n", "may have letters, digits");
 	refused(p, "node: {name: x}\n", "'node.unit' is missing");
 	refused(p, "", "'node.unit' is missing");
+	refused(p, "# only a remark\n", "'node.unit' is missing");
 	refused(p, "node: {unit: 110101}\nstore: {max_size: 10KiB}\n", "is too small");
 	refused(p, "node: {unit: 110101}\nstore: {max_size: 99999999999999999999GiB}\n", "is not a size");
 	refused(p, "node: {unit: 110101}\nalerts: {lag_warn: 5h}\n", "not shorter than");
