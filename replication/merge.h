@@ -58,6 +58,21 @@ TR_MUST_CHECK int rep_merge_apply(struct rep_record *rec,
     const struct rep_view *view, const struct rep_op *op,
     const struct rep_cause *cause, struct rep_applied *out);
 
+/* What was no candidate, with its signer (rep_log_of(dot.log)); cursor zeroed
+ * first.  In order of (record, log, sequence).  0; TR_E_NOTFOUND at the end. */
+struct rep_violation {
+	struct tr_rec_id rec;
+	struct tr_dot dot;
+	enum rep_why why;
+	uint16_t field;          /* 0 if none */
+	uint8_t kind;            /* of the record */
+	uint8_t status;          /* that it tried to state; 0 if none */
+	struct tr_hlc hlc;
+};
+struct rep_violation_cursor { bool started; uint8_t key[28]; };
+TR_MUST_CHECK int rep_next_violation(const struct rep_view *view,
+    struct rep_violation_cursor *cursor, struct rep_violation *out);
+
 /* Which rule made the shown value win against another candidate. */
 enum rep_rule {
 	REP_RULE_ONLY = 0, REP_RULE_RANK, REP_RULE_NEAR_ROOT, REP_RULE_NEAR_GROUND,

@@ -32,12 +32,22 @@ struct rep_cand {
 enum rep_step_flag {
 	REP_STEP_VIOLATION = 1u << 0,
 	REP_STEP_IMPORTED = 1u << 1,
+	REP_STEP_CREATE = 1u << 2,
+	/* Brought back a state that was there (the end of a suspension, a choice
+	 * in a conflict): its author did not handle anything. */
+	REP_STEP_RESTORED = 1u << 3,
+	/* A later legal step overwrote it: no candidate any more. */
+	REP_STEP_OVER = 1u << 4,
 };
 
 /*
- * One status step.  All are kept: verdicts of later ops are decided on the
- * steps that THEY had seen.  A step is alive for an op that has seen it and
- * none of its overwriters.
+ * One status step; every CREATE is one (status 0 for kinds without a status).
+ * All legal ones are kept: verdicts of later ops are decided on the steps that
+ * THEY had seen.  Step e is alive for an op that has seen e and no legal step
+ * with e in its `under`.  Kept at the overwriting step and not at e: what an
+ * op overwrites is settled by its own past, so its bound is, too, and every
+ * node decides alike whatever arrived first.
+ * Violations overwrite nothing and are never alive; some are kept to be shown.
  */
 struct rep_step {
 	struct tr_dot dot;
@@ -50,9 +60,9 @@ struct rep_step {
 	uint8_t status;          /* enum value of the kind's status machine */
 	uint8_t flags;
 	struct tr_bytes actor;
-	uint16_t value_first, value_count; /* role, reason, applicant, ... */
-	uint8_t over_count;      /* who overwrote it, concurrent ones only */
-	struct tr_dot over[TR_STEP_OVER_MAX];
+	uint16_t value_first, value_count; /* status, role, reason, applicant, ... */
+	uint8_t under_count;     /* the steps that were alive for it */
+	uint16_t under[TR_STEP_OVER_MAX]; /* indexes into rep_record.steps */
 };
 
 #define REP_RECORD_VALUES_MAX 2048
@@ -62,15 +72,16 @@ struct rep_record {
 	uint8_t lane;
 	struct tr_nid scope;     /* home */
 	struct tr_rec_id id;
-	uint32_t version;        /* ops applied to it here; the form's token */
-	struct tr_hlc changed;   /* largest hlc of an applied op */
-	struct tr_dot created;   /* the CREATE that is shown */
+	uint32_t version;        /* valid ops applied to it here; the form's token */
+	struct tr_hlc changed;   /* largest hlc of an applied valid op */
+	struct tr_dot created;   /* the CREATE that is shown; seq 0: none came yet */
 	uint32_t violations;
 	uint32_t list_count;     /* items in lists, all fields */
 	uint16_t cand_count, step_count, value_count;
 	struct rep_cand cands[TR_CANDS_MAX];
 	struct rep_step steps[TR_STEPS_MAX];
 	struct rep_value values[REP_RECORD_VALUES_MAX];
+	size_t row_bound;        /* the encoded row is not larger than this */
 	size_t data_size;
 	uint8_t data[TR_RECORD_BYTES_MAX + TR_OP_BYTES_MAX + TR_SEG_BYTES_MAX];
 };
@@ -94,7 +105,7 @@ void rep_record_init(struct rep_record *rec, uint8_t kind,
 /* Index of the value of a register group that is shown; -1 if there is none. */
 int rep_record_shown(const struct rep_record *rec, uint16_t group_id);
 /* Shown value of a field (registers, and the fields of the shown status
- * step); NULL if none.  Sets, lists and counts: rep_record_rows. */
+ * step); NULL if none or cleared.  Sets, lists and counts: rep_record_rows. */
 const struct rep_value *rep_record_value(const struct rep_record *rec, uint16_t field_id);
 /* Index of the status step that is shown; -1 if none.  Other alive legal steps = conflict. */
 int rep_record_step_shown(const struct rep_record *rec);
@@ -118,8 +129,10 @@ struct rep_row {
 	int64_t i;               /* COUNT: the cell's total; LIST: percent of a progress report, -1 if none */
 };
 /*
- * Walks the rows of one field in (hlc, author, seq) order.  `cursor` is zeroed
- * by the caller before the first call.  0; TR_E_NOTFOUND at the end; others.
+ * Walks the rows of one field: lists in (hlc, author, seq) order, sets by
+ * text (each element once), counts by (author, inc).  A progress report of a
+ * directive is one row of field `progress`.  `cursor` is zeroed by the caller
+ * before the first call.  0; TR_E_NOTFOUND at the end; others.
  * Texts are borrowed until the next write of the transaction.
  */
 struct rep_row_cursor { bool started; uint8_t key[64]; size_t key_size; };

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who wins among concurrent values.  The order is total: levels on a path are
+ * distinct, two incarnations of one node end in (author, inc, seq).
+ */
+#include "replication/record_int.h"
+
+#include "replication/status.h"
+
+static int by(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+int rep_record_dot_order(
+    const struct rep_weight *a, const struct rep_weight *b)
+{
+	int c = by(a->author.v, b->author.v);
+
+	if (c == 0)
+		c = by(a->inc, b->inc);
+	return c != 0 ? c : by(a->seq, b->seq);
+}
+
+static int near_root(const struct rep_weight *a, const struct rep_weight *b)
+{
+	return by(b->level, a->level);
+}
+
+static int clock_quality(const struct rep_weight *a, const struct rep_weight *b)
+{
+	return by(a->clockq > 0, b->clockq > 0);
+}
+
+static int later(const struct rep_weight *a, const struct rep_weight *b)
+{
+	return by(a->hlc.v, b->hlc.v);
+}
+
+/* The rules of each merge kind, first to last; then later, then author. */
+static int weigh_by_kind(enum rep_merge_kind merge, const struct rep_weight *a,
+    const struct rep_weight *b, enum rep_rule *rule)
+{
+	int c;
+
+	switch (merge) {
+	case REP_MERGE_LWW:
+	case REP_MERGE_ASK:
+		*rule = REP_RULE_CLOCK_QUALITY;
+		c = clock_quality(a, b);
+		if (c != 0)
+			return c;
+		*rule = REP_RULE_TIME;
+		c = later(a, b);
+		if (c != 0)
+			return c;
+		*rule = REP_RULE_NEAR_ROOT;
+		return near_root(a, b);
+	case REP_MERGE_GROUND:
+		*rule = REP_RULE_NEAR_GROUND;
+		return -near_root(a, b);
+	case REP_MERGE_FLOW:
+		*rule = REP_RULE_RANK;
+		c = (a->rank > b->rank) - (a->rank < b->rank);
+		if (c != 0)
+			return c;
+		*rule = REP_RULE_NEAR_ROOT;
+		return near_root(a, b);
+	case REP_MERGE_FIXED: /* two CREATEs of one id */
+	case REP_MERGE_AUTH:
+	case REP_MERGE_SET:
+	case REP_MERGE_LIST:
+	case REP_MERGE_COUNT:
+		break;
+	}
+	*rule = REP_RULE_NEAR_ROOT;
+	return near_root(a, b);
+}
+
+int rep_record_weigh(enum rep_merge_kind merge, const struct rep_weight *a,
+    const struct rep_weight *b, enum rep_rule *rule)
+{
+	enum rep_rule why;
+	int c = weigh_by_kind(merge, a, b, &why);
+
+	if (c == 0) {
+		why = REP_RULE_TIME;
+		c = later(a, b);
+	}
+	if (c == 0) {
+		why = REP_RULE_AUTHOR;
+		c = rep_record_dot_order(a, b);
+	}
+	if (rule != NULL)
+		*rule = why;
+	return c;
+}
+
+struct rep_weight rep_record_cand_weight(const struct rep_cand *cand)
+{
+	return (struct rep_weight){
+	    .level = cand->level,
+	    .clockq = cand->clockq,
+	    .hlc = cand->hlc,
+	    .author = cand->author,
+	    .inc = cand->inc,
+	    .seq = cand->dot.seq,
+	};
+}
+
+struct rep_weight rep_record_step_weight(
+    const struct rep_record *rec, const struct rep_step *step)
+{
+	return (struct rep_weight){
+	    .rank = rep_status_rank(rec->kind, step->status),
+	    .level = step->level,
+	    .clockq = step->clockq,
+	    .hlc = step->hlc,
+	    .author = step->author,
+	    .inc = step->inc,
+	    .seq = step->dot.seq,
+	};
+}
+
+int rep_record_best_step(
+    const struct rep_record *rec, const uint16_t *steps, size_t count)
+{
+	struct rep_weight best = {0};
+	int found = -1;
+
+	for (size_t i = 0; i < count; i++) {
+		struct rep_weight w =
+		    rep_record_step_weight(rec, &rec->steps[steps[i]]);
+
+		if (found >= 0 &&
+		    rep_record_weigh(REP_MERGE_FLOW, &w, &best, NULL) < 0)
+			continue;
+		best = w;
+		found = steps[i];
+	}
+	return found;
+}
+
+enum rep_merge_kind rep_record_group_merge(
+    const struct rep_record *rec, uint16_t group)
+{
+	const struct rep_field *field = rep_schema_field(rec->kind, group);
+
+	return field != NULL ? field->merge : REP_MERGE_LWW;
+}
+
+bool rep_record_step_is_alive(const struct rep_step *step)
+{
+	return (step->flags & (REP_STEP_VIOLATION | REP_STEP_OVER)) == 0 &&
+	    step->status != 0;
+}
+
+const char *rep_rule_name(enum rep_rule rule)
+{
+	switch (rule) {
+	case REP_RULE_ONLY: return "the only value";
+	case REP_RULE_RANK: return "rank of the status";
+	case REP_RULE_NEAR_ROOT: return "nearest to the root";
+	case REP_RULE_NEAR_GROUND: return "nearest to the ground";
+	case REP_RULE_CLOCK_QUALITY: return "a clock that was set";
+	case REP_RULE_TIME: return "the later one";
+	case REP_RULE_AUTHOR: return "order of authors";
+	}
+	return "unknown";
+}
+
+/* Winner and best of the others, by comparing each with both. */
+struct podium {
+	struct rep_weight first, second;
+	size_t count;
+};
+
+static void enter(
+    struct podium *p, enum rep_merge_kind merge, struct rep_weight w)
+{
+	if (p->count == 0 || rep_record_weigh(merge, &w, &p->first, NULL) > 0) {
+		p->second = p->first;
+		p->first = w;
+	} else if (p->count == 1 ||
+	    rep_record_weigh(merge, &w, &p->second, NULL) > 0) {
+		p->second = w;
+	}
+	p->count++;
+}
+
+enum rep_rule rep_merge_rule(const struct rep_record *rec, uint16_t group_id)
+{
+	enum rep_merge_kind merge = rep_record_group_merge(rec, group_id);
+	struct podium p = {.count = 0};
+	enum rep_rule rule = REP_RULE_ONLY;
+
+	if (merge == REP_MERGE_FLOW) {
+		for (size_t i = 0; i < rec->step_count; i++)
+			if (rep_record_step_is_alive(&rec->steps[i]))
+				enter(&p, merge, rep_record_step_weight(rec,
+				    &rec->steps[i]));
+	} else {
+		for (size_t i = 0; i < rec->cand_count; i++)
+			if (rec->cands[i].group == group_id)
+				enter(&p, merge,
+				    rep_record_cand_weight(&rec->cands[i]));
+	}
+	if (p.count > 1)
+		(void)rep_record_weigh(merge, &p.first, &p.second, &rule);
+	return rule;
+}
