@@ -92,4 +92,6 @@ fi
 if [ -n "${TERRACE_INVITE-}" ]; then
 	invite_units &
 fi
+# The daemon reads TERRACE_ variables as settings; these were for this script.
+unset TERRACE_UNIT TERRACE_TITLE TERRACE_TOKEN TERRACE_TOKEN_FILE TERRACE_INVITE TERRACE_TOKENS TERRACE_ADDRESS TERRACE_DIR TERRACE_WAIT_S
 exec "$terraced" -c "$dir/terrace.yaml" "$@"
