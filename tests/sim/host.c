@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One machine.  The order of rep.h, the same as in daemon/engine.c: begin,
+ * steps, flush, commit, committed, effects.  It may crash at every seam.
+ */
+#include "tests/sim/sim.h"
+
+#include "proto/err.h"
+
+#include "tests/sim/oracle.h"
+
+#define SPINS_MAX 2000 /* wake-ups at one moment: the core asks for time that does not pass */
+
+bool sim_host_is_up(const struct sim_world *world, unsigned host)
+{
+	return world->host[host].node != NULL;
+}
+
+int64_t sim_host_wall(const struct sim_world *world, unsigned host)
+{
+	return SIM_WALL_BASE + world->now_ms + world->host[host].skew_ms;
+}
+
+int64_t sim_host_mono(const struct sim_world *world, unsigned host)
+{
+	const struct sim_host *h = &world->host[host];
+
+	return h->mono_base + world->now_ms - h->boot_ms;
+}
+
+static void wake_at(struct sim_world *world, unsigned host, int64_t at_ms)
+{
+	struct sim_host *h = &world->host[host];
+
+	if (h->wake_ms <= at_ms && h->wake_ms > world->now_ms)
+		return;
+	h->wake_ms = at_ms;
+	sim_heap_push(&world->heap, (struct sim_ev){
+	    .at_ms = at_ms, .kind = SIM_EV_WAKE, .host = host, .life = h->life});
+}
+
+static void boot(struct sim_world *world, unsigned host)
+{
+	struct sim_host *h = &world->host[host];
+	struct rep_conf conf = {
+	    .keys = h->sign,
+	    .profile = h->profile,
+	    .root_hash = world->root_hash,
+	    .version = "sim",
+	    .wall = {sim_host_wall(world, host)},
+	};
+	int rc;
+
+	h->boot_ms = world->now_ms;
+	h->mono_base = sim_rng_between(&world->host_rng, 1, 1000000);
+	conf.mono.ms = h->mono_base;
+	sim_rng_bytes(&world->host_rng, conf.seed, sizeof(conf.seed));
+	memview_begin(h->store);
+	rc = rep_create(&h->node, &conf, &h->view);
+	if (rc != 0)
+		sim_fail(world, host, "start", "rep_create: %s", tr_err_code(rc));
+	memview_commit(h->store);
+	h->batch = rep_batch_create();
+	TR_ASSERT(h->batch != NULL);
+	h->life++;
+	h->wake_ms = 0;
+	rep_set_full(h->node, h->is_full);
+	sim_log(world, host, "starts");
+	wake_at(world, host, world->now_ms);
+}
+
+void sim_host_boot(struct sim_world *world, unsigned host)
+{
+	if (world->host[host].node != NULL || !world->host[host].is_founded)
+		return;
+	boot(world, host);
+	rep_check(world->host[host].node, &world->host[host].view);
+	sim_check_restart(world, host);
+}
+
+static void halt(struct sim_world *world, unsigned host)
+{
+	struct sim_host *h = &world->host[host];
+
+	if (h->in_txn)
+		memview_rollback(h->store);
+	h->in_txn = false;
+	rep_free(h->node);
+	rep_batch_free(h->batch);
+	h->node = NULL;
+	h->batch = NULL;
+	h->life++;
+	h->crash = SIM_CRASH_NONE;
+	sim_net_host_gone(world, host);
+	sim_oracle_host_gone(world, host);
+}
+
+void sim_host_crash(struct sim_world *world, unsigned host, int64_t down_ms)
+{
+	if (!sim_host_is_up(world, host))
+		return;
+	sim_log(world, host, "crashes, down for %lld ms", (long long)down_ms);
+	world->counts.crashes++;
+	halt(world, host);
+	sim_heap_push(&world->heap, (struct sim_ev){
+	    .at_ms = world->now_ms + down_ms, .kind = SIM_EV_START, .host = host});
+}
+
+/* The engine's answer to a failed put: abort, throw the node away, load again. */
+static void store_failed(struct sim_world *world, unsigned host, int rc)
+{
+	if (rc != TR_E_FULL)
+		sim_fail(world, host, "store", "step gave %s", tr_err_code(rc));
+	sim_log(world, host, "store full, node loaded again");
+	halt(world, host);
+	boot(world, host);
+	sim_check_restart(world, host);
+}
+
+void sim_host_step(struct sim_world *world, unsigned host, struct rep_event *event)
+{
+	struct sim_host *h = &world->host[host];
+	int rc;
+
+	if (!sim_host_is_up(world, host))
+		return;
+	if (!h->in_txn) {
+		int64_t in_ms = sim_rng_chance(&world->host_rng, 500)
+		    ? 0 : sim_rng_between(&world->host_rng, 1, 20);
+
+		memview_begin(h->store);
+		h->in_txn = true;
+		sim_heap_push(&world->heap, (struct sim_ev){
+		    .at_ms = world->now_ms + in_ms, .kind = SIM_EV_COMMIT,
+		    .host = host, .life = h->life});
+	}
+	event->wall.ms = sim_host_wall(world, host);
+	event->mono.ms = sim_host_mono(world, host);
+	rc = rep_step(h->node, &h->view, event, h->batch);
+	if (rc != 0) {
+		store_failed(world, host, rc);
+		return;
+	}
+	rep_check(h->node, &h->view);
+}
+
+static void effect(struct sim_world *world, unsigned host, const struct rep_effect *fx)
+{
+	struct sim_host *h = &world->host[host];
+
+	sim_trace(world, ((uint64_t)fx->kind << 56) ^ ((uint64_t)host << 48) ^ fx->link);
+	switch (fx->kind) {
+	case REP_FX_SEND:
+		sim_trace_bytes(world, fx->bytes);
+		sim_watch_frame(world, host, fx->link, fx->bytes);
+		sim_net_send(world, host, fx->link, fx->bytes);
+		break;
+	case REP_FX_DIAL: sim_net_dial(world, host); break;
+	case REP_FX_CLOSE: sim_net_close(world, host, fx->link); break;
+	case REP_FX_ALLOW: sim_net_allow(world, host, &fx->key, fx->allow); break;
+	case REP_FX_REPLY:
+		sim_trace(world, fx->reply.ticket ^ ((uint64_t)(uint32_t)fx->reply.rc << 32));
+		sim_oracle_reply(world, host, &fx->reply, true);
+		sim_found_reply(world, host, &fx->reply);
+		if (world->on_reply != NULL)
+			world->on_reply(world, host, &fx->reply);
+		break;
+	case REP_FX_TRACE: sim_watch_trace(world, host, &fx->trace); break;
+	case REP_FX_BUNDLE:
+		if (h->bundle != NULL)
+			sim_frames_push(h->bundle, fx->bytes);
+		break;
+	}
+}
+
+/* After a commit that nobody hears of: the writes are durable all the same. */
+static void drain_unheard(struct sim_world *world, unsigned host)
+{
+	const struct rep_effect *fx;
+
+	while ((fx = rep_batch_next(world->host[host].batch)) != NULL)
+		if (fx->kind == REP_FX_REPLY)
+			sim_oracle_reply(world, host, &fx->reply, false);
+}
+
+static void drain(struct sim_world *world, unsigned host, int64_t effects_max)
+{
+	struct sim_host *h = &world->host[host];
+	const struct rep_effect *fx;
+
+	for (int64_t i = 0; i < effects_max; i++) {
+		fx = rep_batch_next(h->batch);
+		if (fx == NULL)
+			return;
+		effect(world, host, fx);
+	}
+}
+
+#ifdef SIM_MUTANT_ACK_FIRST
+#define ACK_FIRST true
+#else
+#define ACK_FIRST false
+#endif
+
+static bool crash_if(struct sim_world *world, unsigned host, enum sim_crash when)
+{
+	if (world->host[host].crash != when)
+		return false;
+	sim_log(world, host, "crash: %s", when == SIM_CRASH_BEFORE_COMMIT ? "before the commit"
+	    : when == SIM_CRASH_AFTER_COMMIT ? "after the commit" : "while effects go out");
+	sim_host_crash(world, host, world->host[host].crash_down_ms);
+	return true;
+}
+
+void sim_host_commit(struct sim_world *world, unsigned host)
+{
+	struct sim_host *h = &world->host[host];
+	int rc;
+
+	if (!h->in_txn)
+		return;
+	rc = rep_flush(h->node, &h->view, (struct tr_wall_ms){sim_host_wall(world, host)},
+	    (struct tr_mono_ms){sim_host_mono(world, host)}, h->batch);
+	if (rc != 0) {
+		store_failed(world, host, rc);
+		return;
+	}
+	rep_check(h->node, &h->view);
+	if (ACK_FIRST) {
+		rep_committed(h->node, h->batch);
+		drain(world, host, INT64_MAX);
+	}
+	if (crash_if(world, host, SIM_CRASH_BEFORE_COMMIT))
+		return;
+	memview_commit(h->store);
+	h->in_txn = false;
+	if (!ACK_FIRST)
+		rep_committed(h->node, h->batch);
+	if (h->crash == SIM_CRASH_IN_EFFECTS)
+		drain(world, host, sim_rng_between(&world->host_rng, 0, 5));
+	if (h->crash == SIM_CRASH_IN_EFFECTS || h->crash == SIM_CRASH_AFTER_COMMIT) {
+		drain_unheard(world, host);
+		crash_if(world, host, h->crash);
+		return;
+	}
+	drain(world, host, INT64_MAX);
+	rep_batch_reset(h->batch);
+	sim_host_wake(world, host);
+}
+
+/* Sets the alarm for the core's next deadline. */
+void sim_host_wake(struct sim_world *world, unsigned host)
+{
+	int64_t deadline = rep_deadline(world->host[host].node);
+	int64_t in_ms;
+
+	if (deadline == INT64_MAX)
+		return;
+	in_ms = deadline - sim_host_mono(world, host);
+	if (in_ms > 0)
+		world->host[host].spins = 0;
+	else if (++world->host[host].spins > SPINS_MAX)
+		sim_fail(world, host, "progress", "deadline stays in the past, %u wake-ups", SPINS_MAX);
+	wake_at(world, host, world->now_ms + (in_ms > 0 ? in_ms : 0));
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/oracle.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/err.h"
+#include "proto/wire.h"
+
+#define GROW(array, count, cap)                                                                                        \
+	do {                                                                                                           \
+		if ((count) == (cap)) {                                                                                \
+			(cap) = (cap) ? (cap) * 2 : 64;                                                                \
+			(array) = realloc((array), (cap) * sizeof(*(array)));                                          \
+			TR_ASSERT((array) != NULL);                                                                    \
+		}                                                                                                      \
+	} while (0)
+
+struct sim_oracle *sim_oracle_create(void)
+{
+	struct sim_oracle *o = calloc(1, sizeof(*o));
+
+	TR_ASSERT(o != NULL);
+	o->arena = wire_arena_create();
+	o->scratch = malloc(sizeof(*o->scratch));
+	o->scratch2 = malloc(sizeof(*o->scratch2));
+	o->op_scratch = malloc(sizeof(*o->op_scratch));
+	TR_ASSERT(o->arena != NULL);
+	TR_ASSERT(o->scratch != NULL);
+	TR_ASSERT(o->scratch2 != NULL);
+	TR_ASSERT(o->op_scratch != NULL);
+	return o;
+}
+
+void sim_oracle_free(struct sim_oracle *o)
+{
+	if (o == NULL)
+		return;
+	for (unsigned i = 0; i < o->rec_count; i++)
+		free(o->rec[i].op);
+	free(o->rec);
+	free(o->write);
+	free(o->promise);
+	free(o->counter);
+	wire_arena_free(o->arena);
+	free(o->scratch);
+	free(o->scratch2);
+	free(o->op_scratch);
+	free(o);
+}
+
+unsigned sim_oracle_rec(struct sim_world *world, const struct tr_rec_id *id)
+{
+	for (unsigned i = 0; i < world->oracle->rec_count; i++)
+		if (memcmp(&world->oracle->rec[i].id, id, sizeof(*id)) == 0)
+			return i;
+	return SIM_NONE;
+}
+
+static unsigned add_rec(struct sim_world *world, const struct tr_rec_id *id, uint8_t kind, struct tr_nid scope)
+{
+	struct sim_oracle *o = world->oracle;
+	unsigned home = sim_host_of(world, scope);
+
+	if (home == SIM_NONE)
+		sim_fail(world, SIM_NONE, "4", "a record of a scope that does not exist");
+	GROW(o->rec, o->rec_count, o->rec_cap);
+	o->rec[o->rec_count] = (struct sim_rec){
+	    .id = *id, .kind = kind, .home = home, .issuer = SIM_NONE};
+	return o->rec_count++;
+}
+
+static bool same_log(const struct tr_log_id *a, const struct tr_log_id *b)
+{
+	return a->author.v == b->author.v && a->inc == b->inc && a->scope.v == b->scope.v && a->lane == b->lane;
+}
+
+static unsigned intern_op(struct sim_rec *rec, const struct tr_log_id *log, uint64_t seq)
+{
+	for (unsigned i = 0; i < rec->op_count; i++)
+		if (rec->op[i].seq == seq && same_log(&rec->op[i].log, log))
+			return i;
+	TR_ASSERT(rec->op_count < SIM_PAST_WORDS * 64);
+	GROW(rec->op, rec->op_count, rec->op_cap);
+	rec->op[rec->op_count] = (struct sim_op){.log = *log, .seq = seq};
+	return rec->op_count++;
+}
+
+void sim_oracle_ops(struct sim_world *world, unsigned host, unsigned r, sim_op_fn *fn, void *arg)
+{
+	struct sim_host *h = &world->host[host];
+	struct rep_ops_cursor cursor = {0};
+	struct rep_cause cause;
+	uint32_t serial;
+	int rc;
+
+	for (;;) {
+		struct sim_rec *rec = &world->oracle->rec[r];
+		struct rep_op *op = world->oracle->op_scratch;
+		struct rep_log_info log;
+
+		rc = rep_record_op(h->node, &h->view, &rec->id, &cursor, op, &cause, &serial);
+		if (rc == TR_E_NOTFOUND)
+			return;
+		if (rc != 0)
+			sim_fail(world, host, "store", "rep_record_op: %s", tr_err_code(rc));
+		if (!rep_log_of(h->node, cause.dot.log, &log))
+			sim_fail(world, host, "store", "op of an unknown log %u", cause.dot.log);
+		fn(arg, intern_op(rec, &log.id, cause.dot.seq), op, &cause);
+	}
+}
+
+static void note_past(void *arg, unsigned index, const struct rep_op *op, const struct rep_cause *cause)
+{
+	uint64_t *past = arg;
+
+	(void)op;
+	(void)cause;
+	past[index / 64] |= 1ull << (index % 64);
+}
+
+uint64_t sim_oracle_open(struct sim_world *world, unsigned host, uint8_t kind, const struct tr_rec_id *id)
+{
+	struct sim_oracle *o = world->oracle;
+	struct sim_write *w;
+
+	GROW(o->write, o->write_count, o->write_cap);
+	w = &o->write[o->write_count++];
+	*w = (struct sim_write){.ticket = o->write_count, .host = host, .kind = kind, .rec = SIM_NONE};
+	world->counts.writes++;
+	if (id != NULL) {
+		w->rec = sim_oracle_rec(world, id);
+		w->has_rec = w->rec != SIM_NONE;
+		if (w->has_rec)
+			sim_oracle_ops(world, host, w->rec, note_past, w->past);
+	}
+	return w->ticket;
+}
+
+struct find { struct sim_world *world; struct sim_write *write; unsigned rec; unsigned found; };
+
+static bool is_actor(struct tr_bytes actor, uint64_t ticket)
+{
+	char want[32];
+	int n = snprintf(want, sizeof(want), "w%" PRIu64, ticket);
+
+	return actor.size == (size_t)n && memcmp(actor.data, want, actor.size) == 0;
+}
+
+static void adopt(void *arg, unsigned index, const struct rep_op *op, const struct rep_cause *cause)
+{
+	struct find *f = arg;
+	struct sim_op *mine = &f->world->oracle->rec[f->rec].op[index];
+
+	(void)cause;
+	if (!is_actor(op->actor, f->write->ticket))
+		return;
+	mine->ticket = f->write->ticket;
+	memcpy(mine->past, f->write->past, sizeof(mine->past));
+	/* Ops of one write follow each other: the later has seen the earlier. */
+	for (unsigned i = 0; i < f->world->oracle->rec[f->rec].op_count; i++) {
+		const struct sim_op *other = &f->world->oracle->rec[f->rec].op[i];
+
+		if (other->ticket == mine->ticket && other->seq < mine->seq)
+			mine->past[i / 64] |= 1ull << (i % 64);
+	}
+	mine->has_past = true;
+	f->found++;
+}
+
+static void adopt_rec(struct sim_world *world, unsigned host, struct sim_write *w, const struct tr_rec_id *id)
+{
+	struct find f = {.world = world, .write = w};
+
+	f.rec = sim_oracle_rec(world, id);
+	if (f.rec == SIM_NONE) {
+		uint8_t kind;
+		struct rep_record *rec = world->oracle->scratch;
+
+		if (rep_record_find(rec, &world->host[host].view, id) != 0)
+			sim_fail(world, host, "11", "write %" PRIu64 " was answered, its record is not there", w->ticket);
+		kind = rec->kind;
+		f.rec = add_rec(world, id, kind, rec->scope);
+	}
+	if (w->rec == SIM_NONE)
+		w->rec = f.rec;
+	sim_oracle_ops(world, host, f.rec, adopt, &f);
+	w->expect += f.found;
+	if (f.found == 0)
+		sim_fail(world, host, "11", "write %" PRIu64 " was answered, its change is not there", w->ticket);
+}
+
+static void adopt_directive(struct sim_world *world, unsigned host, struct sim_write *w, const struct tr_rec_id *id)
+{
+	struct tr_rec_id ids[SIM_HOSTS_MAX];
+	size_t n = rep_find_directive(&world->host[host].view, id, NULL, ids, SIM_HOSTS_MAX);
+
+	if (n == 0)
+		sim_fail(world, host, "11", "directive of write %" PRIu64 " has no records", w->ticket);
+	for (size_t i = 0; i < n; i++) {
+		unsigned r;
+
+		adopt_rec(world, host, w, &ids[i]);
+		r = sim_oracle_rec(world, &ids[i]);
+		world->oracle->rec[r].directive = *id;
+		world->oracle->rec[r].issuer = host;
+	}
+}
+
+void sim_oracle_reply(struct sim_world *world, unsigned host, const struct rep_reply *reply, bool told)
+{
+	static const struct tr_rec_id none;
+	struct sim_write *w;
+
+	if (reply->ticket == 0 || reply->ticket > world->oracle->write_count)
+		return; /* an invitation */
+	w = &world->oracle->write[reply->ticket - 1];
+	if (w->state != SIM_WRITE_OPEN)
+		sim_fail(world, host, "11", "write %" PRIu64 " answered twice", w->ticket);
+	w->rc = reply->rc;
+	if (reply->rc != 0) {
+		w->state = SIM_WRITE_REFUSED;
+		world->counts.refused++;
+		world->counts.rc[-reply->rc & 63]++;
+		sim_log(world, host, "write w%" PRIu64 " refused: %s (%s)", w->ticket, tr_err_code(reply->rc),
+		    rep_why_name(reply->why));
+		return;
+	}
+	w->state = told ? SIM_WRITE_ACKED : SIM_WRITE_DURABLE;
+	world->counts.acked += told;
+	w->made_nothing = reply->unchanged || reply->repeated;
+	sim_log(world, host, "write w%" PRIu64 " %s%s", w->ticket, told ? "ok" : "durable, nobody heard",
+	    w->made_nothing ? ", nothing new" : "");
+	if (w->made_nothing)
+		return;
+	if (memcmp(&reply->directive_id, &none, sizeof(none)) != 0 && !w->has_rec)
+		adopt_directive(world, host, w, &reply->directive_id);
+	else
+		adopt_rec(world, host, w, &reply->id);
+}
+
+void sim_oracle_host_gone(struct sim_world *world, unsigned host)
+{
+	struct sim_oracle *o = world->oracle;
+
+	for (unsigned i = 0; i < o->write_count; i++)
+		if (o->write[i].host == host && o->write[i].state == SIM_WRITE_OPEN)
+			o->write[i].state = SIM_WRITE_LOST;
+}
+
+bool sim_oracle_holds(struct sim_world *world, unsigned host, const struct tr_rec_id *id, uint8_t *kind)
+{
+	struct sim_host *h = &world->host[host];
+
+	if (rep_record_find(world->oracle->scratch, &h->view, id) != 0)
+		return false;
+	if (kind != NULL)
+		*kind = world->oracle->scratch->kind;
+	return true;
+}
+
+unsigned sim_oracle_pick(struct sim_world *world, struct sim_rng *rng, unsigned host, uint8_t kind)
+{
+	struct sim_oracle *o = world->oracle;
+
+	/* Newer ones are taken more often: that is where edits meet. */
+	for (unsigned i = 0; i < 20 && o->rec_count != 0; i++) {
+		unsigned span = sim_rng_chance(rng, 700) && o->rec_count > 6 ? 6 : o->rec_count;
+		unsigned r = o->rec_count - 1 - (unsigned)sim_rng_below(rng, span);
+
+		if (kind != 0 && o->rec[r].kind != kind)
+			continue;
+		if (sim_is_over(world, host, o->rec[r].home) &&
+		    sim_oracle_holds(world, host, &o->rec[r].id, NULL))
+			return r;
+	}
+	return SIM_NONE;
+}
+
+void sim_oracle_promise(struct sim_world *world, unsigned host, const struct tr_log_id *log, uint64_t seq, bool receipt)
+{
+	struct sim_oracle *o = world->oracle;
+
+	for (unsigned i = 0; i < o->promise_count; i++) {
+		struct sim_promise *p = &o->promise[i];
+
+		if (p->host == host && p->receipt == receipt && same_log(&p->log, log)) {
+			if (seq > p->seq)
+				p->seq = seq;
+			return;
+		}
+	}
+	GROW(o->promise, o->promise_count, o->promise_cap);
+	o->promise[o->promise_count++] = (struct sim_promise){host, *log, seq, receipt};
+}
+
+bool sim_oracle_count(struct sim_world *world, uint64_t owner, uint64_t scope, uint64_t ctr)
+{
+	struct sim_oracle *o = world->oracle;
+
+	for (unsigned i = 0; i < o->counter_count; i++) {
+		struct sim_counter *c = &o->counter[i];
+
+		if (c->owner != owner || c->scope != scope)
+			continue;
+		if (ctr < c->ctr)
+			return false;
+		c->ctr = ctr;
+		return true;
+	}
+	GROW(o->counter, o->counter_count, o->counter_cap);
+	o->counter[o->counter_count++] = (struct sim_counter){owner, scope, ctr};
+	return true;
+}

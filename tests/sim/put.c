@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/put.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "proto/err.h"
+
+#include "tests/sim/oracle.h"
+
+void sim_put_init(struct sim_put *put, uint8_t kind)
+{
+	memset(put, 0, sizeof(*put));
+	put->write.kind = kind;
+	put->write.values = put->values;
+	put->write.targets = put->targets;
+	put->write.saw = put->saw;
+}
+
+void sim_put_rec(struct sim_put *put, const struct tr_rec_id *id)
+{
+	put->write.has_id = true;
+	put->write.must_exist = true;
+	put->write.id = *id;
+}
+
+static struct rep_value *add(struct sim_put *put, const char *name, uint8_t type)
+{
+	const struct rep_field *field = rep_schema_by_name(put->write.kind, name, strlen(name));
+	struct rep_value *v;
+
+	TR_ASSERT(field != NULL);
+	TR_ASSERT(put->write.value_count < SIM_PUT_VALUES_MAX);
+	v = &put->values[put->write.value_count++];
+	v->field = field->id;
+	v->type = type;
+	return v;
+}
+
+void sim_put_int(struct sim_put *put, const char *field, int64_t value)
+{
+	add(put, field, REP_VALUE_INT)->i = value;
+}
+
+static struct tr_bytes keep(struct sim_put *put, const char *text, size_t size)
+{
+	struct tr_bytes out = {put->text + put->text_size, size};
+
+	TR_ASSERT(put->text_size + size <= sizeof(put->text));
+	memcpy(put->text + put->text_size, text, size);
+	put->text_size += size;
+	return out;
+}
+
+void sim_put_text(struct sim_put *put, const char *field, const char *format, ...)
+{
+	char buf[1024];
+	va_list ap;
+	int n;
+
+	va_start(ap, format);
+	n = vsnprintf(buf, sizeof(buf), format, ap);
+	va_end(ap);
+	TR_ASSERT(n >= 0);
+	TR_ASSERT((size_t)n < sizeof(buf));
+	add(put, field, REP_VALUE_TEXT)->t = keep(put, buf, (size_t)n);
+}
+
+void sim_put_add(struct sim_put *put, const char *field, const char *text)
+{
+	struct rep_value *v = add(put, field, REP_VALUE_TEXT);
+
+	v->act = TR_ACT_ADD;
+	v->t = keep(put, text, strlen(text));
+}
+
+void sim_put_remove(struct sim_put *put, const char *field, const char *text)
+{
+	struct rep_value *v = add(put, field, REP_VALUE_TEXT);
+
+	v->act = TR_ACT_REMOVE;
+	v->t = keep(put, text, strlen(text));
+}
+
+void sim_put_count(struct sim_put *put, const char *field, int64_t n)
+{
+	struct rep_value *v = add(put, field, REP_VALUE_INT);
+
+	v->act = TR_ACT_ADD;
+	v->i = n;
+}
+
+void sim_put_status(struct sim_put *put, const char *name)
+{
+	const struct rep_field *f = rep_schema_by_name(put->write.kind, "status", 6);
+	int64_t value = rep_schema_value(f, name, strlen(name));
+
+	TR_ASSERT(value != 0);
+	sim_put_int(put, "status", value);
+	if (put->write.kind == TR_KIND_CASE || put->write.kind == TR_KIND_DIRECTIVE)
+		sim_put_text(put, "reason", "because");
+	if (put->write.kind == TR_KIND_CASE) {
+		sim_put_text(put, "applicant", "a");
+		sim_put_text(put, "approver", "b");
+		if (strcmp(name, "suspended") == 0)
+			sim_put_int(put, "until", SIM_WALL_BASE + 86400000);
+	}
+}
+
+uint64_t sim_put_do(struct sim_world *world, unsigned host, struct sim_put *put)
+{
+	struct rep_event event = {.kind = REP_EV_WRITE, .write = &put->write};
+	uint64_t ticket;
+	int n;
+
+	if (!sim_host_is_up(world, host))
+		return 0;
+	ticket = sim_oracle_open(world, host, put->write.kind, put->write.has_id ? &put->write.id : NULL);
+	n = snprintf(put->actor, sizeof(put->actor), "w%" PRIu64, ticket);
+	put->write.actor = (struct tr_bytes){(const uint8_t *)put->actor, (size_t)n};
+	put->write.ticket = ticket;
+	sim_log(world, host, "write w%" PRIu64 " %s%s%s", ticket, rep_schema_kind_name(put->write.kind),
+	    put->write.has_id ? " edit" : " new", put->write.resolve_group != 0 ? " resolve" : "");
+	sim_host_step(world, host, &event);
+	return ticket;
+}

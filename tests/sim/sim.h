@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sim -- a whole federation in one process, out of one seed.
+ *
+ * The shipped replication/ code, driven exactly as daemon/engine.c drives it:
+ * begin, steps, flush, commit, committed, effects.  Time, network, store and
+ * dice are the simulator's own.  Nothing else is random: same seed, same trace.
+ *
+ *     act.c    what is thrown at the federation, action by action
+ *     work.c   local writes          stick.c   bundles on sticks
+ *     host.c   one machine: engine loop, crash, restart
+ *     net.c    the links: delay, loss, repetition, reordering, cuts, rate
+ *     found.c  root, keys, invitation, joining
+ *     oracle.c the books: who wrote what, having seen what, and was told what
+ *     watch.c  frames as they leave: acknowledgements, receipts, counters
+ *     check_*.c the invariants of docs/protocol.md, by number
+ *     run.c    one seed from founding to rest
+ *
+ * Failing: sim_fail() prints seed, time, action, invariant and ends the process;
+ * main.c runs each seed in a process of its own.
+ */
+#ifndef TESTS_SIM_SIM_H
+#define TESTS_SIM_SIM_H
+
+#include <stdio.h>
+
+#include "replication/rep.h"
+
+#include "tests/lib/memview.h"
+#include "tests/sim/heap.h"
+#include "tests/sim/rng.h"
+
+#define SIM_HOSTS_MAX 32
+#define SIM_NONE (~0u)
+#define SIM_WALL_BASE 1795305600000 /* 2026-11-22T00:00:00Z */
+#define SIM_SKIPS_MAX 64
+#define SIM_ALLOW_MAX 64
+
+enum sim_fault {
+	SIM_F_LOSS = 1u << 0,
+	SIM_F_REPEAT = 1u << 1,
+	SIM_F_REORDER = 1u << 2,
+	SIM_F_CUT = 1u << 3,
+	SIM_F_CRASH = 1u << 4,
+	SIM_F_CLOCK = 1u << 5,
+	SIM_F_STICK = 1u << 6,
+	SIM_F_RATE = 1u << 7,
+	SIM_F_FULL = 1u << 8,
+	SIM_F_PAUSE = 1u << 9,
+	SIM_F_RUBBISH = 1u << 10,
+	SIM_F_ALL = (1u << 11) - 1,
+};
+
+struct sim_conf {
+	uint64_t seed;
+	unsigned steps;          /* actions */
+	uint32_t faults;         /* of enum sim_fault; what the seed may choose from */
+	bool calm_clocks;        /* all clocks right: the twin run of invariant 26 */
+	bool verbose;
+	struct { unsigned from, to; } skip[SIM_SKIPS_MAX]; /* actions left out */
+	unsigned skip_count;
+};
+
+/* How the network is at the moment; per mille and milliseconds. */
+struct sim_weather {
+	unsigned loss, repeat, reorder, rubbish;
+	int64_t delay_ms_min, delay_ms_max;
+	int64_t rate;            /* bytes a second and direction; 0 = no limit */
+};
+
+enum sim_crash { SIM_CRASH_NONE = 0, SIM_CRASH_BEFORE_COMMIT, SIM_CRASH_AFTER_COMMIT, SIM_CRASH_IN_EFFECTS };
+
+struct sim_frames { uint8_t **data; size_t *size; size_t count, cap; };
+
+struct sim_host {
+	unsigned index, parent, level;
+	unsigned child_count;
+	char name[24], code[TR_UNIT_CODE_MAX + 1], unit[TR_UNIT_PATH_MAX + 1];
+	struct tr_nid nid;
+	struct rep_sign_keys sign;
+	struct tr_key curve, seal;
+	enum tr_profile profile;
+	uint32_t caps;           /* asked for at the invitation; 0 = default */
+	/* machine */
+	struct memview *store;
+	struct rep_view view;
+	struct rep_node *node;   /* NULL while down */
+	struct rep_batch *batch;
+	uint64_t life;           /* grows with each start and crash */
+	bool is_founded, in_txn, is_full, in_drain;
+	int64_t boot_ms, mono_base, skew_ms, wake_ms;
+	enum sim_crash crash;
+	int64_t crash_down_ms;
+	unsigned spins;
+	/* network */
+	uint64_t up_conn;        /* 0 = none */
+	uint32_t last_link;
+	bool cut_up, cut_down;   /* frames to, from the parent vanish */
+	struct tr_key allow[SIM_ALLOW_MAX];
+	unsigned allow_count;
+	struct sim_frames *bundle; /* where REP_FX_BUNDLE goes; NULL = nowhere */
+	/* joining */
+	uint8_t token_id[TR_TOKEN_ID_SIZE], secret[TR_TOKEN_SECRET_SIZE];
+};
+
+struct sim_conn {
+	unsigned child;
+	uint32_t parent_link;
+	bool is_enrolment, child_open, parent_open;
+	struct tr_key user;
+	int64_t last_ms[2], busy_ms[2]; /* by direction: 0 down, 1 up */
+};
+
+struct sim_counts {
+	uint64_t events, frames, frame_bytes, lost, repeated, late, crashes, cuts, writes, acked, refused, sticks,
+	    dials, conflicts, rejoins, rubbish;
+	uint64_t rc[64]; /* refused writes by -rc */
+};
+
+struct sim_oracle;
+struct sim_stick_box;
+
+struct sim_world {
+	struct sim_conf conf;
+	int64_t now_ms;
+	unsigned action;         /* now running */
+	uint32_t faults;         /* what this seed throws */
+	struct sim_heap heap;
+	struct sim_rng net_rng, host_rng;
+	struct sim_weather weather;
+	struct sim_host host[SIM_HOSTS_MAX];
+	unsigned host_count;
+	struct sim_conn *conn;   /* number - 1 */
+	size_t conn_count, conn_cap;
+	struct sim_oracle *oracle;
+	struct sim_stick_box *sticks;
+	uint64_t trace;          /* hash over all that happened */
+	struct sim_counts counts;
+	uint64_t next_ticket;
+	uint8_t root[256];
+	size_t root_size;
+	struct tr_hash root_hash;
+	uint64_t zone;
+	struct rep_cert top_cert;
+	/* what a story looks for; NULL = nothing */
+	void (*on_trace)(struct sim_world *world, unsigned host, const struct rep_trace *trace);
+	void (*on_reply)(struct sim_world *world, unsigned host, const struct rep_reply *reply);
+};
+
+/* --- run.c --- */
+struct sim_world *sim_world_create(const struct sim_conf *conf);
+void sim_world_free(struct sim_world *world);
+/* Adds a host below `parent` (SIM_NONE: the top).  Returns its index. */
+unsigned sim_world_add(struct sim_world *world, unsigned parent, const char *name);
+/* Lets time pass until `until_ms`, or until nothing is left to happen. */
+void sim_world_run(struct sim_world *world, int64_t until_ms);
+void sim_world_advance(struct sim_world *world, int64_t ms);
+/* All faults end, everything comes up; checks that all comes to rest, and how. */
+void sim_world_rest(struct sim_world *world);
+/* One seed, all of it. */
+void sim_run_seed(const struct sim_conf *conf, struct sim_counts *counts, uint64_t *trace);
+void sim_trace(struct sim_world *world, uint64_t word);
+void sim_trace_bytes(struct sim_world *world, struct tr_bytes bytes);
+void sim_log(struct sim_world *world, unsigned host, const char *format, ...) __attribute__((format(printf, 3, 4)));
+_Noreturn void sim_fail(struct sim_world *world, unsigned host, const char *invariant, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* True if `above` is `below` or over it. */
+bool sim_is_over(const struct sim_world *world, unsigned above, unsigned below);
+unsigned sim_host_of(const struct sim_world *world, struct tr_nid nid); /* SIM_NONE if unknown */
+
+/* --- host.c --- */
+void sim_host_boot(struct sim_world *world, unsigned host);
+bool sim_host_is_up(const struct sim_world *world, unsigned host);
+/* Fills in the times and steps.  Dropped when the host is down. */
+void sim_host_step(struct sim_world *world, unsigned host, struct rep_event *event);
+void sim_host_commit(struct sim_world *world, unsigned host);
+void sim_host_crash(struct sim_world *world, unsigned host, int64_t down_ms);
+void sim_host_wake(struct sim_world *world, unsigned host);
+int64_t sim_host_wall(const struct sim_world *world, unsigned host);
+int64_t sim_host_mono(const struct sim_world *world, unsigned host);
+
+/* --- net.c --- */
+void sim_net_dial(struct sim_world *world, unsigned host);
+void sim_net_send(struct sim_world *world, unsigned host, uint32_t link, struct tr_bytes bytes);
+void sim_net_close(struct sim_world *world, unsigned host, uint32_t link);
+void sim_net_allow(struct sim_world *world, unsigned host, const struct tr_key *key, bool add);
+void sim_net_host_gone(struct sim_world *world, unsigned host);
+void sim_net_event(struct sim_world *world, const struct sim_ev *ev);
+void sim_net_cut(struct sim_world *world, unsigned host, bool up, bool down, int64_t heal_in_ms);
+void sim_net_heal(struct sim_world *world, unsigned host);
+/* A joining machine with the token's key in place of its own. */
+void sim_net_dial_enrol(struct sim_world *world, unsigned host, const struct tr_key *user);
+
+/* --- found.c --- */
+void sim_found_all(struct sim_world *world);
+void sim_found_link_up(struct sim_world *world, unsigned host, uint64_t conn);
+void sim_found_answer(struct sim_world *world, unsigned host, struct tr_bytes frame);
+void sim_found_reply(struct sim_world *world, unsigned host, const struct rep_reply *reply);
+
+/* --- work.c --- */
+void sim_work_any(struct sim_world *world, struct sim_rng *rng);
+
+/* --- stick.c --- */
+void sim_frames_push(struct sim_frames *frames, struct tr_bytes bytes);
+void sim_frames_fini(struct sim_frames *frames);
+void sim_stick_export(struct sim_world *world, unsigned from, unsigned to);
+void sim_stick_import_any(struct sim_world *world, struct sim_rng *rng);
+/* There and back, for hosts without a link. */
+void sim_stick_round(struct sim_world *world, unsigned child);
+void sim_stick_box_free(struct sim_stick_box *box);
+
+/* --- act.c --- */
+void sim_act(struct sim_world *world, unsigned index);
+
+/* --- watch.c --- */
+void sim_watch_frame(struct sim_world *world, unsigned host, uint32_t link, struct tr_bytes frame);
+void sim_watch_trace(struct sim_world *world, unsigned host, const struct rep_trace *trace);
+
+/* --- check_*.c --- */
+void sim_check_store(struct sim_world *world, unsigned host);   /* 1 2 3 4 6 10 */
+void sim_check_restart(struct sim_world *world, unsigned host); /* 12 13 28 */
+bool sim_check_is_quiet(struct sim_world *world, const char **why, unsigned *who);
+void sim_check_rest(struct sim_world *world);                   /* 7 9 11 14 22 26 */
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Looks at every frame in the moment it leaves: what it promises must be on
+ * disk at once (12, 13), and its counters may not go back (28).
+ */
+#include "tests/sim/oracle.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "proto/err.h"
+#include "proto/wire.h"
+
+#include "tests/sim/sim.h"
+
+/* Who sits at the other end of a link; SIM_NONE if it is gone. */
+static unsigned peer_of(const struct sim_world *world, unsigned host, uint32_t link)
+{
+	if (link == REP_LINK_UP)
+		return world->host[host].parent;
+	for (size_t i = world->conn_count; i-- > 0;) {
+		const struct sim_conn *c = &world->conn[i];
+
+		if (c->parent_link == link && world->host[c->child].parent == host)
+			return c->is_enrolment ? SIM_NONE : c->child;
+	}
+	return SIM_NONE;
+}
+
+static bool log_seq(const struct sim_world *world, unsigned host, const struct tr_log_id *id, uint64_t *seq)
+{
+	struct rep_log_info info;
+
+	for (size_t i = 0; rep_inspect_log(world->host[host].node, i, &info); i++) {
+		if (memcmp(&info.id.author, &id->author, 8) == 0 && info.id.inc == id->inc &&
+		    info.id.scope.v == id->scope.v && info.id.lane == id->lane) {
+			*seq = info.seq;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void must_hold(struct sim_world *world, unsigned host, const struct tr_log_id *id, uint64_t want,
+    const char *invariant)
+{
+	uint64_t have = 0;
+
+	if (want == 0)
+		return;
+	if (!log_seq(world, host, id, &have) || have < want)
+		sim_fail(world, host, invariant,
+		    "promised seq %" PRIu64 " of %s's log in %s lane %u, has %" PRIu64, want,
+		    world->host[sim_host_of(world, id->author)].name,
+		    world->host[sim_host_of(world, id->scope)].name, id->lane, have);
+}
+
+static void on_frontier(struct sim_world *world, unsigned host, unsigned peer, const Terrace__Frontier *f)
+{
+	unsigned owner = f->mode == TR_FRONTIER_DELTA ? peer : host;
+
+	if (f->mode == TR_FRONTIER_SCOPES || owner == SIM_NONE || !sim_host_is_up(world, owner))
+		return;
+	for (size_t i = 0; i < f->n_e; i++) {
+		struct rep_log_info info;
+
+		if (!rep_log_of(world->host[owner].node, f->e[i]->log, &info)) {
+			if (owner == host)
+				sim_fail(world, host, "12", "FRONTIER names log %u, which it has not",
+				    f->e[i]->log);
+			continue; /* the peer lost its memory; its handle is on disk */
+		}
+		must_hold(world, host, &info.id, f->e[i]->seq, "12");
+		sim_oracle_promise(world, host, &info.id, f->e[i]->seq, false);
+	}
+}
+
+static void on_receipt(struct sim_world *world, unsigned host, const Terrace__Receipt *r)
+{
+	if (r->issuer != world->host[host].nid.v)
+		return; /* passed on */
+	if (!sim_oracle_count(world, r->issuer, r->scope, r->ctr))
+		sim_fail(world, host, "28", "RECEIPT.ctr went back to %u", r->ctr);
+	for (size_t i = 0; i < r->n_f; i++) {
+		struct rep_log_info info;
+
+		if (!rep_log_of(world->host[host].node, r->f[i]->log, &info))
+			sim_fail(world, host, "13", "RECEIPT names log %u, which it has not", r->f[i]->log);
+		must_hold(world, host, &info.id, r->f[i]->seq, "13");
+		sim_oracle_promise(world, host, &info.id, r->f[i]->seq, true);
+	}
+}
+
+static void on_head(struct sim_world *world, unsigned host, const Terrace__Head *head)
+{
+	if (head == NULL || head->nid != world->host[host].nid.v)
+		return;
+	if (!sim_oracle_count(world, head->nid, 0, head->ctr))
+		sim_fail(world, host, "28", "HEAD.ctr went back to %u", head->ctr);
+}
+
+void sim_watch_frame(struct sim_world *world, unsigned host, uint32_t link, struct tr_bytes frame)
+{
+	unsigned peer = peer_of(world, host, link);
+	Terrace__Msg *msg;
+
+	wire_arena_reset(world->oracle->arena);
+	if (frame.size > TR_FRAME_MAX)
+		sim_fail(world, host, "frame", "%zu bytes", frame.size);
+	if (wire_msg_decode(world->oracle->arena, frame, &msg) != 0)
+		sim_fail(world, host, "frame", "sends what does not decode");
+	if (peer != SIM_NONE && world->conf.verbose)
+		sim_log(world, host, "-> %s: %s n=%u %zu bytes", world->host[peer].name,
+		    protobuf_c_message_descriptor_get_field(&terrace__msg__descriptor, (unsigned)msg->m_case)->name,
+		    msg->n, frame.size);
+	switch (msg->m_case) {
+	case TERRACE__MSG__M_FRONTIER: on_frontier(world, host, peer, msg->frontier); break;
+	case TERRACE__MSG__M_RECEIPT: on_receipt(world, host, msg->receipt); break;
+	case TERRACE__MSG__M_HEAD: on_head(world, host, msg->head); break;
+	case TERRACE__MSG__M_HELLO: on_head(world, host, msg->hello->head); break;
+	default: break;
+	}
+}
+
+/* What an honest federation never says, whatever its network does. */
+static bool is_alarm(int code)
+{
+	switch (code) {
+	case REP_TRACE_SEG_FORGED:
+	case REP_TRACE_SEG_SCOPE:
+	case REP_TRACE_SEG_PARTED:
+	case REP_TRACE_OP_VIOLATION:
+	case REP_TRACE_CERT_BAD:
+	case REP_TRACE_CERT_CHANGED_KEY:
+	case REP_TRACE_RECEIPT_BAD:
+	case REP_TRACE_HEAD_BAD:
+	case REP_TRACE_NEW_INC:
+		return true;
+	default:
+		return false;
+	}
+}
+
+void sim_watch_trace(struct sim_world *world, unsigned host, const struct rep_trace *trace)
+{
+	unsigned peer = sim_host_of(world, trace->peer);
+
+	sim_trace(world, (uint64_t)(unsigned)trace->code * 0x10001u + trace->a * 31 + trace->b);
+	sim_log(world, host, "%s peer=%s a=%" PRIu64 " b=%" PRIu64 " %s", rep_trace_code_name(trace->code),
+	    peer == SIM_NONE ? "-" : world->host[peer].name, trace->a, trace->b,
+	    trace->text != NULL ? trace->text : "");
+	if (trace->code == REP_TRACE_CONFLICT_OPEN)
+		world->counts.conflicts++;
+	if (is_alarm(trace->code) && (world->faults & SIM_F_RUBBISH) == 0)
+		sim_fail(world, host, "3", "alarm among honest nodes: %s %s",
+		    rep_trace_code_name(trace->code), trace->text != NULL ? trace->text : "");
+	if (trace->code == REP_TRACE_NEW_INC || trace->code == REP_TRACE_SEG_PARTED)
+		sim_fail(world, host, "5", "nobody's store was rolled back: %s", rep_trace_code_name(trace->code));
+	if (world->on_trace != NULL)
+		world->on_trace(world, host, trace);
+}
