@@ -175,7 +175,7 @@ static int read_units(struct td_door *door, const struct td_door_member *m, stru
 
 	if (m->value.type != TD_JSON_ARRAY && m->value.type != TD_JSON_TEXT)
 		return td_door_wrong_type(door, m, "a unit or a list of units");
-	p = take_bytes(door, 8 * (TR_LEVEL_MAX + 1) * 2);
+	p = take_bytes(door, 8 * TR_CHAIN_MAX);
 	if (p == NULL)
 		return td_door_refuse(door, TR_E_LIMIT, m->name, "too many units in one line");
 	if (more > 0) {
@@ -187,7 +187,7 @@ static int read_units(struct td_door *door, const struct td_door_member *m, stru
 	while (more > 0) {
 		if (item.type != TD_JSON_TEXT)
 			return td_door_wrong_type(door, m, "a list of units");
-		if (n >= (TR_LEVEL_MAX + 1) * 2)
+		if (n >= TR_CHAIN_MAX)
 			return td_door_refuse(door, TR_E_LIMIT, m->name, "%.*s: too many units", TD_DOOR_NAME(m));
 		rc = td_door_find_unit(door, m, item.text, &nid);
 		if (rc != 0)
@@ -252,6 +252,8 @@ static int read_items(struct td_door *door, const struct rep_field *field,
 		struct rep_value v = {.field = field->id, .act = act};
 
 		rc = read_typed(door, field, &item, &v);
+		if (rc == 0 && v.type == REP_VALUE_TEXT && v.t.size == 0)
+			rc = td_door_refuse(door, TR_E_INPUT, m->name, "%.*s: an item is empty", TD_DOOR_NAME(m));
 		if (rc == 0)
 			rc = add_value(door, m, &v);
 		if (rc != 0)
@@ -296,7 +298,7 @@ int td_door_value(struct td_door *door, const struct rep_field *field,
 
 	if (field->merge == REP_MERGE_SET)
 		return read_set(door, field, m);
-	if (field->merge == REP_MERGE_LIST || field->merge == REP_MERGE_COUNT)
+	if (field->merge == REP_MERGE_LIST)
 		return read_items(door, field, m, TR_ACT_ADD);
 	if (m->value.type != TD_JSON_NULL) {
 		rc = read_typed(door, field, m, &v);

@@ -259,12 +259,12 @@ json_t *tr_control_parse(
 
 char *tr_control_line(const json_t *object, size_t *size)
 {
-	size_t need = json_dumpb(object, NULL, 0, JSON_COMPACT), got;
+	size_t need = json_dumpb(object, NULL, 0, JSON_COMPACT | JSON_REAL_PRECISION(12)), got;
 	char *line = need > 0 ? malloc(need + 2) : NULL;
 
 	if (line == NULL)
 		return NULL;
-	got = json_dumpb(object, line, need, JSON_COMPACT);
+	got = json_dumpb(object, line, need, JSON_COMPACT | JSON_REAL_PRECISION(12));
 	TR_ASSERT(got == need);
 	line[need] = '\n';
 	line[need + 1] = '\0';
