@@ -24,5 +24,5 @@ $(foreach t,$(UNIT_NAMES),$(eval $(call UNIT_RULE,$(t))))
 
 .SECONDARY: $(addsuffix .o,$(UNIT_BINS))
 .PHONY: check-unit
-check-unit: $(UNIT_BINS) ## run the unit tests; UNIT=test_wire runs one
-	$(Q)tests/unit/run.sh $(if $(UNIT),$(addprefix $(B)/tests/unit/,$(UNIT)),$^)
+check-unit: $(if $(UNIT),$(addprefix $(B)/tests/unit/,$(UNIT)),$(UNIT_BINS)) ## run the unit tests; UNIT=test_wire runs one
+	$(Q)tests/unit/run.sh $^
