@@ -38,7 +38,8 @@ static int check_host(struct td_address *address, bool bracketed,
 
 	if (inet_pton(AF_INET6, host, &v6) == 1) {
 		address->is_numeric = address->is_v6 = true;
-		*why = "an IPv6 address is written in brackets: tcp://[::1]:7400";
+		*why =
+		    "an IPv6 address is written in brackets: tcp://[::1]:7400";
 		return bracketed ? 0 : TR_E_INPUT;
 	}
 	*why = "no IPv6 address in the brackets";
@@ -56,9 +57,9 @@ static int check_host(struct td_address *address, bool bracketed,
 	/* Digits and dots only: a mistyped IPv4 address, not a name. */
 	if (strspn(host, "0123456789.") == strlen(host))
 		return TR_E_INPUT;
-	if (strspn(host, "abcdefghijklmnopqrstuvwxyz"
-	                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_")
-	    != strlen(host))
+	if (strspn(host,
+	        "abcdefghijklmnopqrstuvwxyz"
+	        "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") != strlen(host))
 		return TR_E_INPUT;
 	return 0;
 }
@@ -66,7 +67,7 @@ static int check_host(struct td_address *address, bool bracketed,
 int td_address_parse(const char *text, bool to_listen, struct td_address *out,
     const char **why)
 {
-	struct td_address address = { .port = 0 };
+	struct td_address address = {.port = 0};
 	const char *host = text;
 	const char *colon = strrchr(text, ':');
 	size_t size = 0;

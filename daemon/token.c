@@ -78,28 +78,27 @@ static int parse(const uint8_t *raw, size_t size, struct td_token *out,
 	if (size < FIXED_SIZE + 1 + length + CHECK_SIZE)
 		return TR_E_INPUT;
 	*why = "it has a typing error or something behind its end";
-	if (size > FIXED_SIZE + 1 + length + CHECK_SIZE
-	    || length > TD_ADDRESS_MAX - strlen(SCHEME))
+	if (size > FIXED_SIZE + 1 + length + CHECK_SIZE ||
+	    length > TD_ADDRESS_MAX - strlen(SCHEME))
 		return TR_E_INPUT;
 	make_check(raw, size - CHECK_SIZE, check);
 	if (memcmp(check, raw + size - CHECK_SIZE, CHECK_SIZE) != 0)
 		return TR_E_INPUT;
 	memcpy(text, raw + FIXED_SIZE + 1, length);
-	if (strlen(text) != length
-	    || td_address_parse(text, false, &address, why) != 0)
+	if (strlen(text) != length ||
+	    td_address_parse(text, false, &address, why) != 0)
 		return TR_E_INPUT;
 	td_address_print(&address, out->address);
 	memcpy(out->parent_pk.b, raw, 32);
 	memcpy(out->root_hash.b, raw + 32, 32);
 	memcpy(out->id, raw + 64, TR_TOKEN_ID_SIZE);
-	memcpy(out->secret, raw + 64 + TR_TOKEN_ID_SIZE,
-	    TR_TOKEN_SECRET_SIZE);
+	memcpy(out->secret, raw + 64 + TR_TOKEN_ID_SIZE, TR_TOKEN_SECRET_SIZE);
 	return 0;
 }
 
 int td_token_decode(const char *text, struct td_token *out, const char **why)
 {
-	struct td_token token = { .address = "" };
+	struct td_token token = {.address = ""};
 	uint8_t raw[RAW_MAX];
 	const char *end = NULL;
 	size_t size = 0;
@@ -113,8 +112,8 @@ int td_token_decode(const char *text, struct td_token *out, const char **why)
 	text += strlen(PREFIX);
 	if (sodium_base642bin(raw, sizeof(raw), text, strlen(text),
 	        " \t\r\n\"'", &size, &end,
-	        sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0
-	    || *end != '\0') {
+	        sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
+	    *end != '\0') {
 		*why = "it has a character that does not belong in a token, "
 		       "or it is cut short";
 		return TR_E_INPUT;

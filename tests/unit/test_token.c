@@ -18,7 +18,7 @@
 
 static struct td_token sample(const char *address)
 {
-	struct td_token token = { .address = "" };
+	struct td_token token = {.address = ""};
 
 	randombytes_buf(token.parent_pk.b, 32);
 	randombytes_buf(token.root_hash.b, 32);
@@ -30,9 +30,9 @@ static struct td_token sample(const char *address)
 
 static void token_round_trip(void **state)
 {
-	static const char *const ADDRESSES[] = { "tcp://127.0.0.1:7400",
-		"tcp://[2001:db8::17]:1", "tcp://hub.dongcheng.example:65535",
-		"tcp://localhost:7400" };
+	static const char *const ADDRESSES[] = {"tcp://127.0.0.1:7400",
+	    "tcp://[2001:db8::17]:1", "tcp://hub.dongcheng.example:65535",
+	    "tcp://localhost:7400"};
 	(void)state;
 
 	for (size_t i = 0; i < sizeof(ADDRESSES) / sizeof(*ADDRESSES); i++) {
@@ -107,10 +107,10 @@ static void token_cut_short_is_refused(void **state)
 
 static void token_needs_an_address_to_dial(void **state)
 {
-	static const char *const BAD[] = { "", "tcp://*:7400", "10.8.0.1",
-		"tcp://10.8.0.1:0", "udp://10.8.0.1:7400", "tcp://10.8.0.1:70000",
-		"tcp://1.2.3:7400", "tcp://::1:7400", "tcp://[::1:7400",
-		"tcp://a b:7400", "tcp://-x:1" };
+	static const char *const BAD[] = {"", "tcp://*:7400", "10.8.0.1",
+	    "tcp://10.8.0.1:0", "udp://10.8.0.1:7400", "tcp://10.8.0.1:70000",
+	    "tcp://1.2.3:7400", "tcp://::1:7400", "tcp://[::1:7400",
+	    "tcp://a b:7400", "tcp://-x:1"};
 	(void)state;
 
 	for (size_t i = 0; i < sizeof(BAD) / sizeof(*BAD); i++) {
@@ -124,11 +124,11 @@ static void token_needs_an_address_to_dial(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(token_round_trip),
-		cmocka_unit_test(token_survives_wrapped_lines_and_quotes),
-		cmocka_unit_test(token_with_any_wrong_character_is_refused),
-		cmocka_unit_test(token_cut_short_is_refused),
-		cmocka_unit_test(token_needs_an_address_to_dial),
+	    cmocka_unit_test(token_round_trip),
+	    cmocka_unit_test(token_survives_wrapped_lines_and_quotes),
+	    cmocka_unit_test(token_with_any_wrong_character_is_refused),
+	    cmocka_unit_test(token_cut_short_is_refused),
+	    cmocka_unit_test(token_needs_an_address_to_dial),
 	};
 
 	if (sodium_init() < 0)
