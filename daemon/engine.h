@@ -25,6 +25,14 @@ typedef void td_trace_fn(void *arg, int64_t wall_ms, const struct rep_trace *tra
 
 TR_MUST_CHECK int td_engine_start(struct td_engine **out, struct ev_loop *loop,
     struct td_store *store, const struct td_conf *conf);
+/* What only the main program can do about it. */
+struct td_engine_hooks {
+	void *arg;
+	/* The store died or the carrier cannot listen; nothing goes on.  rc gives the exit code. */
+	void (*fatal)(void *arg, int rc, const char *text);
+	void (*listening)(void *arg, const char *address);
+};
+void td_engine_set_hooks(struct td_engine *engine, const struct td_engine_hooks *hooks); /* copied */
 void td_engine_stop(struct td_engine *engine); /* flushes, commits, stops the carrier */
 
 /*
@@ -38,7 +46,11 @@ void td_engine_pause(struct td_engine *engine, struct tr_nid peer, enum rep_paus
 /* A caller that goes away: its outstanding replies are dropped. */
 void td_engine_forget(struct td_engine *engine, void *arg);
 
-/* frames of one bundle; done(arg, rc) after the commit, reply frames before it by emit. */
+/*
+ * Frames of one bundle, committed in groups; returns when all is on disk and
+ * emit got the frames of the return bundle.  next: 0; TR_E_NOTFOUND at the
+ * end; other errors end the import, what was committed stays.
+ */
 typedef int td_emit_fn(void *arg, struct tr_bytes msg);
 TR_MUST_CHECK int td_engine_bundle_import(struct td_engine *engine, struct tr_nid from,
     int (*next)(void *ctx, struct tr_bytes *msg), void *ctx, td_emit_fn *emit, void *arg);
@@ -48,7 +60,7 @@ const struct rep_node *td_engine_node(const struct td_engine *engine);
 const struct rep_view *td_engine_read(struct td_engine *engine); /* committed data; valid until the loop goes on */
 struct td_store *td_engine_store(struct td_engine *engine);
 const struct td_conf *td_engine_conf(const struct td_engine *engine);
-TR_MUST_CHECK int td_engine_set_conf(struct td_engine *engine, const struct td_conf *conf); /* reload; takes over conf */
+TR_MUST_CHECK int td_engine_set_conf(struct td_engine *engine, const struct td_conf *conf); /* reload; lent until td_engine_stop */
 void td_engine_watch(struct td_engine *engine, td_trace_fn *fn, void *arg);
 void td_engine_unwatch(struct td_engine *engine, void *arg);
 int64_t td_engine_start_ms(const struct td_engine *engine);

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine_int -- what the engine's files share.  Nobody else includes it. */
+#ifndef DAEMON_ENGINE_INT_H
+#define DAEMON_ENGINE_INT_H
+
+#include "daemon/engine.h"
+#include "daemon/keyfile.h"
+
+/* Who waits for an answer; index in the list + base = ticket. */
+struct engine_waiter {
+	td_reply_fn *fn; /* NULL: went away */
+	void *arg;
+	bool is_answered;
+};
+struct engine_waiters {
+	struct engine_waiter *list;
+	size_t count, cap;
+	uint64_t base;
+};
+
+/* Answers leave from the loop only, never inside the call that asked. */
+struct engine_answer {
+	td_reply_fn *fn;
+	void *arg;
+	struct rep_reply reply;
+};
+
+struct engine_watcher {
+	td_trace_fn *fn;
+	void *arg;
+};
+
+enum engine_parent { PARENT_OFF, PARENT_DIALLING, PARENT_UP };
+
+struct td_engine {
+	struct ev_loop *loop;
+	struct td_store *store;
+	const struct td_conf *conf;
+	struct td_engine_hooks hooks;
+	struct td_keys *keys;     /* locked memory */
+	struct rep_node *node;
+	int64_t start_ms;         /* wall */
+
+	/* The group in work, and the one whose effects are being carried out: a
+	 * callback of an effect may already make the next step. */
+	struct rep_batch *batch, *done_batch;
+	struct engine_waiters open, done;
+	uint64_t next_ticket;
+	unsigned steps;
+	int64_t opened_ms;        /* mono; of the first step */
+	bool is_draining;
+	struct engine_answer *answers;
+	size_t answer_count, answer_cap;
+
+	ev_prepare prepare;
+	ev_idle idle;
+	ev_timer deadline, second;
+	const struct rep_view *read;
+	bool read_is_fresh;       /* renewed in this turn of the loop */
+
+	struct td_net *net;
+	enum engine_parent parent;
+	uint32_t *links;          /* children that are up */
+	size_t link_count, link_cap;
+	uint32_t link_floor;      /* children's links below it are of a former node */
+	uint32_t link_top;        /* highest number seen + 1 */
+	struct tr_key *allowed;   /* ZAP list, for a new carrier */
+	size_t allowed_count, allowed_cap;
+	char listen_address[256];
+
+	struct engine_watcher *watchers;
+	size_t watcher_count, watcher_cap;
+
+	bool is_full, is_warned;
+	bool is_dead;             /* fatal was called */
+	unsigned failures;        /* since the last commit */
+	int64_t hold_until_ms;    /* mono; no steps before, 0 = none */
+
+	td_emit_fn *bundle_emit;
+	void *bundle_arg;
+	int bundle_rc;
+};
+
+/* engine.c */
+/* One step into the open group.  0, or the error after which a new node was loaded. */
+int td_engine_step(struct td_engine *engine, struct rep_event *event);
+/* Commits the open group and carries out its effects; answers are queued. */
+int td_engine_commit(struct td_engine *engine);
+/* Ends the daemon. */
+void td_engine_die(struct td_engine *engine, int rc, const char *text);
+/* Makes room for one more item of a list.  false: no memory. */
+bool td_engine_grow(void **list, size_t count, size_t *cap, size_t item);
+
+/* engine_effect.c */
+void td_engine_drain(struct td_engine *engine);
+void td_engine_answer(struct td_engine *engine, struct engine_waiter *waiter, const struct rep_reply *reply);
+/* All who have no answer yet get this error. */
+void td_engine_answer_all(struct td_engine *engine, struct engine_waiters *waiters, int rc);
+void td_engine_answers_out(struct td_engine *engine);
+
+/* engine_link.c */
+int td_engine_net_start(struct td_engine *engine);
+void td_engine_dial(struct td_engine *engine);
+void td_engine_close(struct td_engine *engine, uint32_t link);
+void td_engine_close_all(struct td_engine *engine);
+void td_engine_allow(struct td_engine *engine, const struct tr_key *key, bool add);
+
+#endif
