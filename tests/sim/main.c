@@ -25,6 +25,7 @@
 #define STEPS_DEFAULT 120
 #define SEED_SECONDS_MAX 120
 #define SHRINK_RUNS_MAX 80
+#define SHRINK_SEEDS_MAX 3
 #define DOUBLE_EVERY 16 /* every so many seeds a second run must give the same trace */
 
 struct result {
@@ -171,7 +172,8 @@ static void parse_skip(struct sim_conf *conf, const char *text)
 	}
 }
 
-static int run_many(const struct sim_conf *base, uint64_t first, uint64_t count, const char *self)
+/* first_only: stop at the first failure, without shrinking it. */
+static int run_many(const struct sim_conf *base, uint64_t first, uint64_t count, const char *self, bool first_only)
 {
 	struct sim_counts sum = {0};
 	unsigned passed = 0, failed = 0;
@@ -192,9 +194,11 @@ static int run_many(const struct sim_conf *base, uint64_t first, uint64_t count,
 			passed++;
 			continue;
 		}
-		if (failed++ < 3)
+		if (failed++ < SHRINK_SEEDS_MAX && !first_only)
 			shrink(&conf);
 		print_replay(&conf, self);
+		if (first_only)
+			return 1;
 	}
 	print_counts(&sum);
 	printf("sim: %" PRIu64 " seeds in %ld s\n", count, (long)(time(NULL) - start));
@@ -208,10 +212,11 @@ int main(int argc, char **argv)
 	    {"seed", required_argument, NULL, 's'}, {"seeds", required_argument, NULL, 'n'},
 	    {"from", required_argument, NULL, 'f'}, {"steps", required_argument, NULL, 'm'},
 	    {"skip", required_argument, NULL, 'k'}, {"faults", required_argument, NULL, 'F'},
-	    {"hash", no_argument, NULL, 'H'}, {"verbose", no_argument, NULL, 'v'}, {0}};
+	    {"hash", no_argument, NULL, 'H'}, {"first", no_argument, NULL, '1'}, {"verbose", no_argument, NULL, 'v'}, {0}};
 	struct sim_conf conf = {.steps = STEPS_DEFAULT, .faults = SIM_F_ALL};
 	uint64_t first = 1, count = 0;
-	bool hash = false;
+	bool hash = false, first_only = false;
+	struct result r;
 	int c;
 
 	if (sodium_init() < 0)
@@ -225,14 +230,14 @@ int main(int argc, char **argv)
 		case 'k': parse_skip(&conf, optarg); break;
 		case 'F': conf.faults = parse_faults(optarg); break;
 		case 'H': hash = true; break;
+		case '1': first_only = true; break;
 		case 'v': conf.verbose = true; break;
 		default: return 64;
 		}
 	}
 	if (count != 0)
-		return run_many(&conf, first, count, argv[0]);
-	struct result r = run(&conf, false);
-
+		return run_many(&conf, first, count, argv[0], first_only);
+	r = run(&conf, false);
 	if (hash)
 		printf("%016" PRIx64 "\n", r.trace);
 	else if (r.passed)

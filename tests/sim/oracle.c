@@ -43,6 +43,7 @@ void sim_oracle_free(struct sim_oracle *o)
 	free(o->write);
 	free(o->promise);
 	free(o->counter);
+	free(o->signed_);
 	wire_arena_free(o->arena);
 	free(o->scratch);
 	free(o->scratch2);
@@ -311,5 +312,21 @@ bool sim_oracle_count(struct sim_world *world, uint64_t owner, uint64_t scope, u
 	}
 	GROW(o->counter, o->counter_count, o->counter_cap);
 	o->counter[o->counter_count++] = (struct sim_counter){owner, scope, ctr};
+	return true;
+}
+
+bool sim_oracle_signed(struct sim_world *world, const struct tr_log_id *log, uint64_t first, const uint8_t *sig)
+{
+	struct sim_oracle *o = world->oracle;
+	struct sim_signed *s;
+
+	for (unsigned i = o->signed_count; i-- > 0;)
+		if (o->signed_[i].first == first && same_log(&o->signed_[i].log, log))
+			return memcmp(o->signed_[i].sig, sig, 64) == 0;
+	GROW(o->signed_, o->signed_count, o->signed_cap);
+	s = &o->signed_[o->signed_count++];
+	s->log = *log;
+	s->first = first;
+	memcpy(s->sig, sig, 64);
 	return true;
 }

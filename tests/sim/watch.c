@@ -13,16 +13,20 @@
 
 #include "tests/sim/sim.h"
 
-/* Who sits at the other end of a link; SIM_NONE if it is gone. */
+/* Who sits at the other end of a link; SIM_NONE if that end is closed: a
+ * handle of the peer's may mean another log in its next life. */
 static unsigned peer_of(const struct sim_world *world, unsigned host, uint32_t link)
 {
-	if (link == REP_LINK_UP)
-		return world->host[host].parent;
+	if (link == REP_LINK_UP) {
+		uint64_t conn = world->host[host].up_conn;
+
+		return conn != 0 && world->conn[conn - 1].parent_open ? world->host[host].parent : SIM_NONE;
+	}
 	for (size_t i = world->conn_count; i-- > 0;) {
 		const struct sim_conn *c = &world->conn[i];
 
 		if (c->parent_link == link && world->host[c->child].parent == host)
-			return c->is_enrolment ? SIM_NONE : c->child;
+			return c->is_enrolment || !c->child_open ? SIM_NONE : c->child;
 	}
 	return SIM_NONE;
 }
@@ -99,6 +103,24 @@ static void on_head(struct sim_world *world, unsigned host, const Terrace__Head 
 		sim_fail(world, host, "28", "HEAD.ctr went back to %u", head->ctr);
 }
 
+/* Own segments as they go out: one place in a log is signed once (5). */
+static void on_segs(struct sim_world *world, unsigned host, const Terrace__Segs *segs)
+{
+	for (size_t i = 0; i < segs->n_seg; i++) {
+		struct rep_log_info log;
+		Terrace__Seg *seg;
+
+		if (wire_seg_decode(world->oracle->arena, (struct tr_bytes){segs->seg[i].data, segs->seg[i].len}, &seg) != 0)
+			sim_fail(world, host, "frame", "sends a segment that does not decode");
+		if (!rep_log_of(world->host[host].node, seg->log, &log))
+			sim_fail(world, host, "frame", "sends a segment of log %u, which it has not", seg->log);
+		if (log.id.author.v != world->host[host].nid.v || seg->sig.len != 64)
+			continue;
+		if (!sim_oracle_signed(world, &log.id, seg->first, seg->sig.data))
+			sim_fail(world, host, "5", "signed two segments that begin at %" PRIu64, seg->first);
+	}
+}
+
 void sim_watch_frame(struct sim_world *world, unsigned host, uint32_t link, struct tr_bytes frame)
 {
 	unsigned peer = peer_of(world, host, link);
@@ -115,6 +137,7 @@ void sim_watch_frame(struct sim_world *world, unsigned host, uint32_t link, stru
 		    msg->n, frame.size);
 	switch (msg->m_case) {
 	case TERRACE__MSG__M_FRONTIER: on_frontier(world, host, peer, msg->frontier); break;
+	case TERRACE__MSG__M_SEGS: on_segs(world, host, msg->segs); break;
 	case TERRACE__MSG__M_RECEIPT: on_receipt(world, host, msg->receipt); break;
 	case TERRACE__MSG__M_HEAD: on_head(world, host, msg->head); break;
 	case TERRACE__MSG__M_HELLO: on_head(world, host, msg->hello->head); break;
