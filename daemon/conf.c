@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/conf_int.h"
+#include "proto/err.h"
 
 #define STORE_DEFAULT_MAX (UINT64_C(8) << 30)
 #define STORE_DEFAULT_MIN (UINT64_C(64) << 20)
@@ -351,4 +352,40 @@ unsigned td_conf_restart_needed(const struct td_conf *old, const struct td_conf 
 		count++;
 	}
 	return count;
+}
+
+static int adopt_text(char **field, const char *text)
+{
+	char *copy = NULL;
+
+	if (text != NULL && (copy = strdup(text)) == NULL)
+		return TR_E_NOMEM;
+	free(*field);
+	*field = copy;
+	return 0;
+}
+
+int td_conf_adopt(struct td_conf *new_conf, const struct td_conf *running)
+{
+	struct conf_full *now = (struct conf_full *)(void *)new_conf;
+	const struct conf_full *was = (const struct conf_full *)(const void *)running;
+	int rc = 0;
+
+	for (int i = 0; rc == 0 && i < CONF_KEYS; i++) {
+		const struct conf_key *key = &td_conf_keys[i];
+		char *to = (char *)new_conf + key->offset;
+		const char *from = (const char *)running + key->offset;
+
+		if (key->is_live)
+			continue;
+		if (key->type == CONF_PROFILE)
+			new_conf->profile = running->profile;
+		else if (key->type == CONF_SIZE || key->type == CONF_DURATION)
+			memcpy(to, from, sizeof(uint64_t));
+		else
+			rc = adopt_text((char **)(void *)to, *(char *const *)(const void *)from);
+		if (rc == 0)
+			rc = adopt_text(&now->origin[i], was->origin[i]);
+	}
+	return rc;
 }

@@ -356,13 +356,18 @@ fail:
 	return rc;
 }
 
+void td_engine_flush(struct td_engine *engine)
+{
+	if (engine->node != NULL && !engine->is_dead)
+		(void)td_engine_commit(engine); /* a failure was answered to those who wait */
+	td_engine_answers_out(engine);
+}
+
 void td_engine_stop(struct td_engine *engine)
 {
 	if (engine == NULL)
 		return;
-	if (engine->node != NULL && !engine->is_dead)
-		(void)td_engine_commit(engine);
-	td_engine_answers_out(engine);
+	td_engine_flush(engine);
 	ev_prepare_stop(engine->loop, &engine->prepare);
 	ev_idle_stop(engine->loop, &engine->idle);
 	ev_timer_stop(engine->loop, &engine->deadline);

@@ -33,6 +33,8 @@ struct td_engine_hooks {
 	void (*listening)(void *arg, const char *address);
 };
 void td_engine_set_hooks(struct td_engine *engine, const struct td_engine_hooks *hooks); /* copied */
+/* Commits what is open and gives all answers; for the way out. */
+void td_engine_flush(struct td_engine *engine);
 void td_engine_stop(struct td_engine *engine); /* flushes, commits, stops the carrier */
 
 /*

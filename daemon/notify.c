@@ -48,6 +48,11 @@ void td_notify_open(void)
 	unsetenv("WATCHDOG_PID");
 }
 
+bool td_notify_is_open(void)
+{
+	return notify_state.fd >= 0;
+}
+
 void td_notify(const char *state)
 {
 	if (notify_state.fd < 0)

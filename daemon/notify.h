@@ -12,6 +12,7 @@
 
 /* Takes NOTIFY_SOCKET and WATCHDOG_USEC out of the environment, so that the carrier does not inherit them. */
 void td_notify_open(void);
+bool td_notify_is_open(void);
 /* "READY=1\nSTATUS=..." */
 void td_notify(const char *state);
 /* STATUS=, only if it differs from the last one. */
