@@ -19,7 +19,7 @@ struct td_door_error {
 	int rc;           /* TR_E_* */
 	char field[48];   /* "" if none */
 	char message[320];
-	char hint[200];   /* "" if none */
+	char hint[256];   /* "" if none */
 };
 
 struct td_door *td_door_create(void); /* NULL if out of memory */
@@ -39,6 +39,6 @@ void td_door_explain(const struct rep_node *node, const struct rep_reply *reply,
 
 /* "did you mean" among the names of a STATUS or ENUM field; hint[0] = 0 if nothing is near. */
 void td_door_value_hint(const struct rep_field *field, const char *name, size_t size,
-    char hint[static 200]);
+    char hint[static 256]);
 
 #endif

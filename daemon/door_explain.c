@@ -9,7 +9,7 @@
 #include "replication/status.h"
 
 void td_door_value_hint(const struct rep_field *field, const char *name, size_t size,
-    char hint[static 200])
+    char hint[static 256])
 {
 	char word[TR_TITLE_MAX];
 	const char *best = NULL, *other;
@@ -20,15 +20,15 @@ void td_door_value_hint(const struct rep_field *field, const char *name, size_t 
 		return;
 	memcpy(word, name, size);
 	word[size] = '\0';
-	used = (size_t)snprintf(hint, 200, "one of");
+	used = (size_t)snprintf(hint, 256, "one of");
 	for (int v = 1; v <= REP_STATUS_MAX; v++) {
 		size_t d;
 
 		other = rep_schema_value_name(field, v);
 		if (other == NULL)
 			continue;
-		if (used < 160)
-			used += (size_t)snprintf(hint + used, 200 - used, "%s %s",
+		if (used < 216)
+			used += (size_t)snprintf(hint + used, 256 - used, "%s %s",
 			    v > 1 ? "," : "", other);
 		d = tr_control_distance(word, other);
 		if (d < best_distance) {
@@ -37,7 +37,7 @@ void td_door_value_hint(const struct rep_field *field, const char *name, size_t 
 		}
 	}
 	if (best != NULL && tr_control_is_near(best_distance, size))
-		snprintf(hint, 200, "did you mean '%s'?", best);
+		snprintf(hint, 256, "did you mean '%s'?", best);
 }
 
 static const char *status_name(uint8_t kind, uint8_t status)
