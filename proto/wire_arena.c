@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A bump allocator in blocks; each unpack has a budget. */
-#include <stdalign.h>
 #include <stdlib.h>
 
 #include "proto/err.h"
@@ -14,7 +13,7 @@
 struct block {
 	struct block *next;
 	size_t size, used;
-	alignas(16) uint8_t data[];
+	_Alignas(16) uint8_t data[];
 };
 
 struct wire_arena {

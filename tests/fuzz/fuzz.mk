@@ -34,5 +34,7 @@ $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(LI
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call pkg,--libs,$(PKGS_PROTO))
 .SECONDARY: $(B)/tests/fuzz/replay.o $(patsubst %,$(B)/tests/fuzz/fuzz_%.o,$(FUZZ_TARGETS))
 check-corpus: $(FUZZ_REPLAY) ## replay the fuzzing corpora
-	$(Q)for t in $(FUZZ_TARGETS); do \
-		$(B)/tests/fuzz/replay_$$t tests/fuzz/corpus/$$t || exit 1; done
+	$(Q)passed=0; failed=0; for t in $(FUZZ_TARGETS); do \
+		if $(B)/tests/fuzz/replay_$$t tests/fuzz/corpus/$$t; then passed=$$((passed + 1)); \
+		else echo "  FAIL  tests/fuzz/corpus/$$t"; failed=$$((failed + 1)); fi; \
+	done; echo "corpus: $$passed passed, $$failed failed"; [ $$failed -eq 0 ]
