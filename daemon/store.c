@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <xxhash.h>
@@ -22,6 +23,8 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/wire.h"
+
+#define FULL_BYTES (256u * 1024) /* less than this on the disk: full */
 
 const char *const td_store_tables[REP_T_COUNT] = {
 	[REP_T_META] = "meta", [REP_T_LOG] = "log", [REP_T_SEG] = "seg",
@@ -44,15 +47,31 @@ const char *td_store_error(const struct td_store *store)
 	return store != NULL ? store->text : td_store_said();
 }
 
+/*
+ * LMDB calls a write that was cut short EIO, and that is what a disk gives
+ * when it runs full in the middle of one.  Taking it for "full" is safe: the
+ * pages belong to no committed tree and the next commit writes them again.
+ */
+static bool disk_is_full(const struct td_store *store)
+{
+	struct statvfs fs;
+
+	return statvfs(store->dir, &fs) == 0 &&
+	    (uint64_t)fs.f_bavail * fs.f_frsize < FULL_BYTES;
+}
+
 int td_store_fault(struct td_store *store, int mdb_rc, const char *what)
 {
 	int rc;
 
+	if (mdb_rc == EIO && disk_is_full(store))
+		mdb_rc = ENOSPC;
 	switch (mdb_rc) {
 	case MDB_NOTFOUND: return TR_E_NOTFOUND;
 	case MDB_MAP_FULL:
 	case MDB_TXN_FULL:
 	case ENOSPC:
+	case EFBIG:
 	case EDQUOT: rc = TR_E_FULL; break;
 	case MDB_CORRUPTED:
 	case MDB_PAGE_NOTFOUND:
