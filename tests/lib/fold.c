@@ -54,6 +54,8 @@ struct rep_op *fold_op(struct fold *f, int author, enum tr_op_kind kind)
 	f->clock_ms += 1000;
 	op->author = author;
 	op->seq = ++a->seq;
+	op->caps = a->caps;
+	op->clockq = a->clockq;
 	memcpy(op->seen, a->seen, sizeof(op->seen));
 	op->hlc.v = (uint64_t)f->clock_ms << 16;
 	op->op = (struct rep_op){
@@ -137,13 +139,20 @@ struct rep_op *fold_step(struct fold *f, int author, uint8_t status)
 void fold_node_init(struct fold_node *n, const struct fold *f, uint32_t salt)
 {
 	memset(n, 0, sizeof(*n));
+	n->rec = malloc(sizeof(*n->rec));
+	TR_ASSERT(n->rec != NULL);
+	/* What is not set must not be read: indexes and lengths go wrong then. */
+	memset(n->rec, 0xa5, sizeof(*n->rec));
+	fold_node_reset(n, f, salt);
+}
+
+void fold_node_reset(struct fold_node *n, const struct fold *f, uint32_t salt)
+{
+	memview_free(n->mv);
 	n->mv = memview_create();
 	n->view = memview_view(n->mv);
 	n->salt = salt;
-	n->rec = malloc(sizeof(*n->rec));
-	TR_ASSERT(n->rec != NULL);
-	/* What is not set must not be read: sanitizers and asserts see it. */
-	memset(n->rec, 0xa5, sizeof(*n->rec));
+	n->failed = 0;
 	rep_record_init(n->rec, f->kind, &record_id, f->scope, TR_LANE_R);
 }
 
@@ -175,9 +184,9 @@ struct rep_cause fold_cause(const struct fold *f, const struct fold_node *n,
 	    .author = a->nid,
 	    .inc = a->inc,
 	    .level = a->level,
-	    .caps = a->caps,
+	    .caps = o->caps,
 	    .hlc = o->hlc,
-	    .clockq = a->clockq,
+	    .clockq = o->clockq,
 	    .seen = seen,
 	    .seen_count = count,
 	};
@@ -231,4 +240,13 @@ bool fold_ready(const struct fold *f, int op, const uint64_t *have)
 		if (have[i] < (i == o->author ? o->seq - 1 : o->seen[i]))
 			return false;
 	return have[o->author] == o->seq - 1;
+}
+
+bool fold_saw(const struct fold *f, int b, int a)
+{
+	const struct fold_op *x = &f->ops[a], *y = &f->ops[b];
+
+	if (x->author == y->author)
+		return x->seq < y->seq;
+	return x->seq <= y->seen[x->author];
 }

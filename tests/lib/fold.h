@@ -42,6 +42,8 @@ struct fold_op {
 	int author;
 	uint64_t seq;
 	uint64_t seen[FOLD_AUTHORS_MAX];
+	uint32_t caps;     /* of its author when it wrote this */
+	uint8_t clockq;
 	struct tr_hlc hlc;
 	struct rep_op op;
 };
@@ -82,6 +84,8 @@ struct fold_node {
 };
 
 void fold_node_init(struct fold_node *n, const struct fold *f, uint32_t salt);
+/* An empty store and record again, with other handles. */
+void fold_node_reset(struct fold_node *n, const struct fold *f, uint32_t salt);
 void fold_node_done(struct fold_node *n);
 /* What the op's author knew, in the node's handles.  `seen` has room for
  * FOLD_AUTHORS_MAX and lives as long as the result. */
@@ -93,6 +97,8 @@ void fold_apply(struct fold_node *n, const struct fold *f, int op);
 void fold_apply_all(struct fold_node *n, const struct fold *f);
 struct tr_hash fold_hash(struct fold_node *n);
 
+/* Had the author of op b seen op a (or written it before)? */
+bool fold_saw(const struct fold *f, int b, int a);
 /* May `op` come now?  `have`: sequence per author that was folded. */
 bool fold_ready(const struct fold *f, int op, const uint64_t *have);
 
