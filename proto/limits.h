@@ -26,7 +26,7 @@
 #define TR_ARENA_BASE (64 * 1024)
 
 #define TR_NOTE_MAX 256                /* a reason or note for people in a frame */
-#define TR_VERSION_MAX 31              /* version of a peer's program */
+#define TR_VERSION_MAX 64              /* version of a peer's program, in a frame */
 
 /* --- segments and ops --- */
 #define TR_SEG_OPS_MAX 64
