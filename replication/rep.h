@@ -110,6 +110,7 @@ enum rep_event_kind {
 	REP_EV_WRITE,
 	REP_EV_INVITE,
 	REP_EV_PAUSE,        /* operator: stop a peer's link / go on / dial now */
+	REP_EV_CLOSE,        /* sign what waits in open segments: a bundle is about to be written */
 	REP_EV_BUNDLE_BEGIN, /* frames of a verified bundle head follow as BUNDLE_FRAME */
 	REP_EV_BUNDLE_FRAME,
 	REP_EV_BUNDLE_END,

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "replication/ack.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/err.h"
+#include "replication/keys.h"
+#include "replication/link.h"
+#include "replication/log.h"
+#include "replication/queue.h"
+#include "replication/unit.h"
+
+#define SENT_MAX 8192
+#define ACK_METERED_BYTES (16 * 1024)
+#define ACK_METERED_MS 2000
+
+static struct rep_sent *sent_at(const struct rep_link *link, size_t i)
+{
+	return &link->sent[(link->sent_first + i) % link->sent_cap];
+}
+
+static bool grow(struct rep_link *link)
+{
+	size_t cap = link->sent_cap ? link->sent_cap * 2 : 64;
+	struct rep_sent *more;
+
+	if (link->sent_count < link->sent_cap)
+		return true;
+	if (cap > SENT_MAX || (more = calloc(cap, sizeof(*more))) == NULL)
+		return false;
+	for (size_t i = 0; i < link->sent_count; i++)
+		more[i] = *sent_at(link, i);
+	free(link->sent);
+	link->sent = more;
+	link->sent_cap = cap;
+	link->sent_first = 0;
+	return true;
+}
+
+bool rep_ack_sent(struct rep_node *node, struct rep_link *link, const struct rep_log *log,
+    uint64_t last, size_t bytes, int64_t origin_ms)
+{
+	(void)node;
+	if (!grow(link))
+		return false;
+	link->sent_count++;
+	*sent_at(link, link->sent_count - 1) =
+	    (struct rep_sent){log->handle, last, (uint32_t)bytes, origin_ms};
+	link->inflight += bytes;
+	return true;
+}
+
+static void delay(struct rep_node *node, struct rep_link *link, int64_t origin_ms)
+{
+	int64_t ms = rep_node_now_ms(node) - origin_ms;
+
+	if (ms < 0)
+		ms = 0;
+	if (ms > UINT32_MAX)
+		ms = UINT32_MAX;
+	link->delays[link->delay_count++ % REP_DELAYS] = (uint32_t)ms;
+}
+
+static void release(struct rep_node *node, struct rep_link *link)
+{
+	while (link->sent_count > 0) {
+		const struct rep_sent *s = sent_at(link, 0);
+		struct rep_log *log = rep_log_get(node, s->log);
+
+		if (rep_queue_way(link, log)->acked < s->last)
+			break;
+		link->inflight -= s->bytes;
+		delay(node, link, s->origin_ms);
+		link->sent_first = (link->sent_first + 1) % link->sent_cap;
+		link->sent_count--;
+	}
+}
+
+/* It verified a segment of this author: no need to send the certificate again. */
+static void note_cert(struct rep_node *node, struct rep_link *link, struct tr_nid author)
+{
+	const struct rep_unit *unit = rep_unit_find(node, author);
+	struct rep_key key = rep_key_peer_cert(link->peer, author);
+	uint8_t row[5];
+	uint32_t serial;
+	size_t pos;
+
+	if (unit == NULL || !rep_map_first(&link->certs_sent, author.v, &pos, &serial) ||
+	    serial != unit->cert.serial)
+		return;
+	wire_put_be32(row, serial);
+	row[4] = unit->cert.registered;
+	rep_node_put(node, REP_T_PEER, rep_key_bytes(&key), rep_bytes(row, sizeof(row)));
+}
+
+int rep_ack_take(struct rep_node *node, struct rep_link *link, const Terrace__Frontier *msg)
+{
+	for (size_t i = 0; i < msg->n_e; i++) {
+		struct rep_log *log = rep_log_get(node, msg->e[i]->log);
+		struct rep_way *way;
+		bool first;
+
+		if (log == NULL || !rep_queue_in_reach(node, link, log->id.scope))
+			return TR_E_INPUT;
+		way = rep_queue_way(link, log);
+		if (msg->e[i]->seq > way->sent)
+			return TR_E_INPUT;
+		if (msg->e[i]->seq <= way->acked)
+			continue;
+		first = way->acked == 0;
+		way->acked = msg->e[i]->seq;
+		rep_log_store(node, log);
+		if (first)
+			note_cert(node, link, log->id.author);
+	}
+	if (msg->credit != 0 && msg->credit <= TR_CREDIT_FIBRE)
+		link->credit = msg->credit;
+	release(node, link);
+	return 0;
+}
+
+static bool is_due(const struct rep_node *node, const struct rep_link *link)
+{
+	if (link->ack_head == 0)
+		return false;
+	if (link->profile == TR_PROFILE_FIBRE)
+		return true;
+	return link->ack_bytes >= ACK_METERED_BYTES || node->mono_ms - link->ack_since_ms >= ACK_METERED_MS;
+}
+
+void rep_ack_send(struct rep_node *node, struct rep_link *link)
+{
+	Terrace__FEnt ents[TR_FRONTIER_ENTRIES_MAX];
+	Terrace__FEnt *list[TR_FRONTIER_ENTRIES_MAX];
+
+	while (is_due(node, link)) {
+		Terrace__Msg msg = TERRACE__MSG__INIT;
+		Terrace__Frontier f = TERRACE__FRONTIER__INIT;
+		struct rep_log *log;
+		size_t n = 0;
+
+		while (n < TR_FRONTIER_ENTRIES_MAX && (log = rep_queue_take_ack(node, link)) != NULL) {
+			const struct rep_way *way = rep_queue_way(link, log);
+
+			if (way->theirs == 0)
+				continue;
+			terrace__fent__init(&ents[n]);
+			ents[n].log = way->theirs;
+			ents[n].seq = log->seq;
+			ents[n].h4 = wire_get_le32(log->head.b);
+			list[n] = &ents[n];
+			n++;
+		}
+		f.mode = TR_FRONTIER_DELTA;
+		f.n_e = n;
+		f.e = list;
+		msg.m_case = TERRACE__MSG__M_FRONTIER;
+		msg.frontier = &f;
+		if (n > 0)
+			rep_link_send(node, link, &msg);
+		link->ack_bytes = 0;
+	}
+}

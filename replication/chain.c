@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "replication/chain.h"
+
+#include <string.h>
+
+#include "proto/err.h"
+#include "replication/keys.h"
+#include "replication/log.h"
+#include "replication/op.h"
+#include "replication/queue.h"
+#include "replication/segment.h"
+#include "replication/unit.h"
+
+static uint32_t h4_of(const uint8_t *hash)
+{
+	return wire_get_le32(hash);
+}
+
+/* Encoded with OUR handles: the row is what we send, byte for byte. */
+static size_t encode(const struct rep_log *log, const struct rep_chain_seg *seg, uint8_t *out, size_t cap)
+{
+	Terrace__Seg msg = TERRACE__SEG__INIT;
+	Terrace__Ctx ctx[TR_VECTOR_MAX];
+	Terrace__Ctx *ctx_list[TR_VECTOR_MAX];
+	ProtobufCBinaryData ops[TR_SEG_OPS_MAX];
+	union { const uint8_t *in; uint8_t *out; } cast; /* protobuf-c is not const correct */
+
+	msg.log = log->handle;
+	msg.first = seg->first;
+	msg.count = seg->count;
+	msg.hlc = seg->hlc.v;
+	msg.clockq = seg->clockq;
+	msg.serial = seg->serial;
+	for (uint16_t i = 0; i < seg->ctx_count; i++) {
+		terrace__ctx__init(&ctx[i]);
+		ctx[i].log = seg->ctx[i].log;
+		ctx[i].seq = seg->ctx[i].seq;
+		ctx[i].h4 = h4_of(seg->ctx[i].h16);
+		ctx_list[i] = &ctx[i];
+	}
+	msg.n_ctx = seg->ctx_count;
+	msg.ctx = ctx_list;
+	for (uint32_t i = 0; i < seg->count; i++) {
+		cast.in = seg->ops[i].data;
+		ops[i] = (ProtobufCBinaryData){seg->ops[i].size, cast.out};
+	}
+	msg.n_op = seg->count;
+	msg.op = ops;
+	cast.in = seg->sig;
+	msg.sig = (ProtobufCBinaryData){64, cast.out};
+	if (terrace__seg__get_packed_size(&msg) > cap)
+		return 0;
+	return terrace__seg__pack(&msg, out);
+}
+
+int rep_chain_append(struct rep_node *node, struct rep_log *log,
+    const struct rep_chain_seg *seg, int64_t received_ms)
+{
+	uint8_t *row = node->seg_row;
+	struct rep_key key = rep_key_seq(log->handle, seg->first + seg->count - 1);
+	size_t size = encode(log, seg, row + REP_SEG_ROW_HEAD, TR_SEG_BYTES_MAX);
+	struct rep_unit *author = rep_unit_find(node, log->id.author);
+	struct rep_unit *scope = rep_unit_find(node, log->id.scope);
+
+	TR_ASSERT(seg->first == log->seq + 1);
+	if (size == 0)
+		return TR_E_LIMIT;
+	for (uint16_t i = 0; i < seg->ctx_count; i++)
+		if (!rep_log_vec_set(log, seg->ctx[i].log, seg->ctx[i].seq, seg->ctx[i].h16))
+			return TR_E_LIMIT;
+	memcpy(row, seg->hash.b, 32);
+	wire_put_be64(row + 32, (uint64_t)received_ms);
+	rep_node_put(node, REP_T_SEG, rep_key_bytes(&key), rep_bytes(row, REP_SEG_ROW_HEAD + size));
+	log->seq += seg->count;
+	log->head = seg->hash;
+	author->here_ops += seg->count;
+	rep_log_store(node, log);
+	rep_queue_offer(node, log);
+	if (node->is_top)
+		scope->receipt_due = node->receipts_due = true;
+	if (log->id.author.v == node->cert.nid.v || log->id.scope.v == node->cert.nid.v)
+		node->links[0]->head_due = true;
+	if (scope->pending != NULL)
+		node->receipts_dirty = true;
+	return node->rc;
+}
+
+int rep_chain_header(const struct rep_node *node, const struct rep_log *log,
+    struct rep_chain_seg *seg, uint8_t header[static TR_SEG_HEADER_SIZE])
+{
+	struct rep_seg_head head = {.log = log->id};
+	struct tr_hash leaves[TR_SEG_OPS_MAX];
+	struct rep_vec vec[2 * TR_VECTOR_MAX];
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < seg->count; i++)
+		if (rep_op_leaf(&leaves[i], seg->ops[i]) != 0)
+			return TR_E_INPUT;
+	rep_seg_root(leaves, seg->count, &head.root);
+	for (uint16_t i = 0; i < log->vec_count + seg->ctx_count; i++) {
+		const struct rep_vec_entry *e = i < log->vec_count ? &log->vec[i] : &seg->ctx[i - log->vec_count];
+		const struct rep_log *other = rep_log_get(node, e->log);
+		bool newer = false;
+
+		for (uint16_t k = 0; i < log->vec_count && k < seg->ctx_count; k++)
+			newer = newer || seg->ctx[k].log == e->log;
+		if (newer)
+			continue;
+		vec[n].author = other->id.author;
+		vec[n].inc = other->id.inc;
+		vec[n].seq = e->seq;
+		memcpy(vec[n].h16, e->h16, 16);
+		n++;
+	}
+	if (n > TR_VECTOR_MAX)
+		return TR_E_LIMIT;
+	rep_seg_ctxhash(vec, n, &head.ctxhash);
+	head.serial = seg->serial;
+	head.first = seg->first;
+	head.count = seg->count;
+	head.hlc = seg->hlc;
+	head.clockq = seg->clockq;
+	head.prev = log->head;
+	rep_seg_head_encode(&head, header);
+	rep_seg_hash(header, &seg->hash);
+	return 0;
+}
+
+int rep_chain_find(const struct rep_view *view, uint32_t handle, uint64_t seq, struct rep_chain_row *out)
+{
+	struct rep_key from = rep_key_seq(handle, seq);
+	struct tr_bytes key, row;
+	int rc = rep_seek(view, REP_T_SEG, rep_key_bytes(&from), false, &key, &row);
+
+	if (rc != 0)
+		return rc;
+	if (key.size != 12 || wire_get_be32(key.data) != handle)
+		return TR_E_NOTFOUND;
+	if (row.size < REP_SEG_ROW_HEAD)
+		return TR_E_DAMAGED;
+	memcpy(out->hash.b, row.data, 32);
+	out->received_ms = (int64_t)wire_get_be64(row.data + 32);
+	out->bytes = rep_bytes(row.data + REP_SEG_ROW_HEAD, row.size - REP_SEG_ROW_HEAD);
+	out->last = wire_get_be64(key.data + 4);
+	return 0;
+}

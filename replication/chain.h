@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * chain -- appends a verified segment to its log: the row, the author's
+ * vector, and everybody who waits for it.
+ */
+#ifndef REPLICATION_CHAIN_H
+#define REPLICATION_CHAIN_H
+
+#include "replication/node.h"
+
+struct rep_chain_seg {
+	uint64_t first;
+	uint32_t count;
+	struct tr_hlc hlc;
+	uint8_t clockq;
+	uint32_t serial;
+	struct tr_bytes ops[TR_SEG_OPS_MAX]; /* borrowed */
+	uint8_t sig[64];
+	struct tr_hash hash;
+	struct rep_vec_entry ctx[TR_VECTOR_MAX]; /* changed since the author's segment before */
+	uint16_t ctx_count;
+};
+
+/* received_ms: wall; 0 = made here.  Store errors are sticky; TR_E_LIMIT if it does not fit. */
+TR_MUST_CHECK int rep_chain_append(struct rep_node *node, struct rep_log *log,
+    const struct rep_chain_seg *seg, int64_t received_ms);
+/* Leaves -> root, header, hash.  prev and vector are those of the log plus seg->ctx.
+ * 0; TR_E_INPUT (an entry is malformed). */
+TR_MUST_CHECK int rep_chain_header(const struct rep_node *node, const struct rep_log *log,
+    struct rep_chain_seg *seg, uint8_t header[static TR_SEG_HEADER_SIZE]);
+
+/* A stored segment, read back.  Everything is borrowed from the arena and the row. */
+struct rep_chain_row {
+	struct tr_hash hash;
+	int64_t received_ms;
+	struct tr_bytes bytes; /* the encoded Seg */
+	uint64_t last;
+};
+/* Segment that contains seq (or the next one).  0; TR_E_NOTFOUND. */
+TR_MUST_CHECK int rep_chain_find(const struct rep_view *view, uint32_t handle, uint64_t seq, struct rep_chain_row *out);
+
+#endif

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "replication/compare.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/err.h"
+#include "replication/ack.h"
+#include "replication/incarnation.h"
+#include "replication/link.h"
+#include "replication/log.h"
+#include "replication/queue.h"
+#include "replication/unit.h"
+
+#define FEW_SCOPES 4 /* fewer: entries at once, a round trip is dearer */
+#define SAME UINT64_MAX
+
+static struct tr_nid reach_top(const struct rep_node *node, const struct rep_link *link)
+{
+	return link->way == REP_WAY_UP ? node->cert.nid : link->peer;
+}
+
+static uint64_t digest8(const struct rep_node *node, struct tr_nid scope)
+{
+	uint8_t d[16];
+
+	rep_log_digest_scope(node, scope, d);
+	return wire_get_le64(d) ^ 1; /* never SAME by accident of an empty sum */
+}
+
+void rep_compare_digest(const struct rep_node *node, const struct rep_link *link, uint8_t out[static 16])
+{
+	rep_log_digest_reach(node, reach_top(node, link), out);
+}
+
+/* Next scope in reach with logs, from index i on; NULL at the end. */
+static struct rep_unit *next_scope(const struct rep_node *node, const struct rep_link *link, size_t *i)
+{
+	while (*i < node->unit_count) {
+		struct rep_unit *unit = node->units[(*i)++];
+
+		if (unit->first_log != 0 && rep_unit_under(node, unit->nid, reach_top(node, link)))
+			return unit;
+	}
+	return NULL;
+}
+
+static void mark_same(struct rep_node *node, struct rep_link *link, struct rep_unit *scope, bool tentative)
+{
+	for (struct rep_log *log = rep_log_get(node, scope->first_log); log != NULL;
+	     log = rep_log_get(node, log->next_in_scope)) {
+		struct rep_way *way = rep_queue_way(link, log);
+
+		way->sent = log->seq;
+		if (!tentative && way->acked != log->seq) {
+			way->acked = log->seq;
+			if (log->stored)
+				rep_log_store(node, log);
+		}
+	}
+}
+
+void rep_compare_equal(struct rep_node *node, struct rep_link *link, bool tentative)
+{
+	struct rep_unit *scope;
+
+	for (size_t i = 0; (scope = next_scope(node, link, &i)) != NULL;)
+		mark_same(node, link, scope, tentative);
+}
+
+void rep_compare_confirm(struct rep_node *node, struct rep_link *link)
+{
+	struct rep_unit *scope;
+
+	for (size_t i = 0; (scope = next_scope(node, link, &i)) != NULL;)
+		for (struct rep_log *log = rep_log_get(node, scope->first_log); log != NULL;
+		     log = rep_log_get(node, log->next_in_scope)) {
+			struct rep_way *way = rep_queue_way(link, log);
+
+			way->acked = way->sent;
+			rep_queue_send(node, link, log);
+		}
+}
+
+static void send_scopes(struct rep_node *node, struct rep_link *link)
+{
+	Terrace__SDig digs[TR_FRONTIER_ENTRIES_MAX];
+	Terrace__SDig *list[TR_FRONTIER_ENTRIES_MAX];
+	struct rep_unit *scope;
+	size_t i = 0, n = 0;
+
+	link->sent_scopes = true;
+	do {
+		scope = next_scope(node, link, &i);
+		if (scope != NULL) {
+			terrace__sdig__init(&digs[n]);
+			digs[n].scope = scope->nid.v;
+			digs[n].d = digest8(node, scope->nid);
+			list[n] = &digs[n];
+			n++;
+		}
+		if (scope == NULL || n == TR_FRONTIER_ENTRIES_MAX) {
+			Terrace__Msg msg = TERRACE__MSG__INIT;
+			Terrace__Frontier f = TERRACE__FRONTIER__INIT;
+
+			f.mode = TR_FRONTIER_SCOPES;
+			f.n_s = n;
+			f.s = list;
+			f.more = scope != NULL;
+			msg.m_case = TERRACE__MSG__M_FRONTIER;
+			msg.frontier = &f;
+			rep_link_send(node, link, &msg);
+			n = 0;
+		}
+	} while (scope != NULL);
+}
+
+static void send_entries(struct rep_node *node, struct rep_link *link, Terrace__FEnt *ents, size_t n, bool more)
+{
+	Terrace__FEnt *list[TR_FRONTIER_ENTRIES_MAX];
+	Terrace__Msg msg = TERRACE__MSG__INIT;
+	Terrace__Frontier f = TERRACE__FRONTIER__INIT;
+
+	for (size_t i = 0; i < n; i++)
+		list[i] = &ents[i];
+	f.mode = TR_FRONTIER_FULL;
+	f.n_e = n;
+	f.e = list;
+	f.more = more;
+	msg.m_case = TERRACE__MSG__M_FRONTIER;
+	msg.frontier = &f;
+	rep_link_send(node, link, &msg);
+}
+
+static bool is_same(const struct rep_link *link, struct tr_nid scope)
+{
+	uint32_t i;
+	size_t pos;
+
+	return rep_map_first(&link->peer_scopes, scope.v, &pos, &i) && link->peer_digests[i] == SAME;
+}
+
+void rep_compare_send_full(struct rep_node *node, struct rep_link *link, bool only_differing)
+{
+	Terrace__FEnt ents[TR_FRONTIER_ENTRIES_MAX];
+	struct rep_unit *scope;
+	size_t n = 0;
+
+	link->sent_full = true;
+	for (size_t i = 0; (scope = next_scope(node, link, &i)) != NULL;) {
+		if (only_differing && is_same(link, scope->nid))
+			continue;
+		for (struct rep_log *log = rep_log_get(node, scope->first_log); log != NULL;
+		     log = rep_log_get(node, log->next_in_scope)) {
+			if (log->seq == 0)
+				continue;
+			if (n == TR_FRONTIER_ENTRIES_MAX) {
+				send_entries(node, link, ents, n, true);
+				n = 0;
+			}
+			rep_link_define(node, link, log);
+			terrace__fent__init(&ents[n]);
+			ents[n].log = log->handle;
+			ents[n].seq = log->seq;
+			ents[n].h4 = wire_get_le32(log->head.b);
+			n++;
+		}
+	}
+	send_entries(node, link, ents, n, false);
+}
+
+void rep_compare_begin(struct rep_node *node, struct rep_link *link)
+{
+	size_t i = 0, scopes = 0;
+
+	while (next_scope(node, link, &i) != NULL)
+		scopes++;
+	if (scopes > FEW_SCOPES)
+		send_scopes(node, link);
+	else
+		rep_compare_send_full(node, link, false);
+}
+
+static int on_scopes(struct rep_node *node, struct rep_link *link, const Terrace__Frontier *msg)
+{
+	struct rep_unit *scope;
+
+	for (size_t i = 0; i < msg->n_s; i++) {
+		uint32_t at;
+		size_t pos;
+
+		if (link->peer_digest_count >= TR_UNITS_MAX || rep_map_first(&link->peer_scopes, msg->s[i]->scope, &pos, &at))
+			return TR_E_INPUT;
+		if (link->peer_digest_count == link->peer_digest_cap) {
+			size_t cap = link->peer_digest_cap ? link->peer_digest_cap * 2 : 32;
+			uint64_t *more = realloc(link->peer_digests, cap * sizeof(*more));
+
+			if (more == NULL)
+				return TR_E_NOMEM;
+			link->peer_digests = more;
+			link->peer_digest_cap = cap;
+		}
+		at = (uint32_t)link->peer_digest_count++;
+		link->peer_digests[at] = msg->s[i]->d;
+		if (!rep_map_add(&link->peer_scopes, msg->s[i]->scope, at))
+			return TR_E_NOMEM;
+	}
+	if (msg->more || link->sent_full)
+		return 0;
+	for (size_t i = 0; (scope = next_scope(node, link, &i)) != NULL;) {
+		uint32_t at;
+		size_t pos;
+
+		if (rep_map_first(&link->peer_scopes, scope->nid.v, &pos, &at) &&
+		    link->peer_digests[at] == digest8(node, scope->nid)) {
+			link->peer_digests[at] = SAME;
+			mark_same(node, link, scope, false);
+		}
+	}
+	rep_compare_send_full(node, link, true);
+	return 0;
+}
+
+/* Does the peer's entry name a point of the history that is here? */
+static bool fits(struct rep_node *node, const struct rep_log *log, const Terrace__FEnt *e)
+{
+	struct tr_hash hash;
+
+	if (e->seq > log->seq || e->seq == 0)
+		return true;
+	return rep_log_hash_at(node, log, e->seq, &hash) == 0 && wire_get_le32(hash.b) == e->h4;
+}
+
+static int note_entry(struct rep_node *node, struct rep_link *link, const Terrace__FEnt *e)
+{
+	struct rep_log *log = rep_link_theirs(node, link, e->log);
+	struct rep_way *way;
+
+	if (log == NULL || e->seq > TR_SEQ_MAX)
+		return TR_E_INPUT;
+	way = rep_queue_way(link, log);
+	if (!fits(node, log, e)) {
+		way->parted = true;
+		rep_node_trace(node, REP_TRACE_SEG_PARTED, log->id.author, e->seq, log->seq, NULL);
+	}
+	if (e->seq > log->seq && log->id.author.v == node->cert.nid.v && log->id.inc == node->inc)
+		rep_incarnation_new(node); /* our own past was ahead of this store */
+	if (link->frontier_count == link->frontier_cap) {
+		size_t cap = link->frontier_cap ? link->frontier_cap * 2 : 16;
+		uint64_t *more = realloc(link->frontier_seq, cap * sizeof(*more));
+
+		if (more == NULL)
+			return TR_E_NOMEM;
+		link->frontier_seq = more;
+		link->frontier_cap = cap;
+	}
+	link->frontier_seq[link->frontier_count] = e->seq;
+	if (!rep_map_add(&link->frontier, log->handle, (uint32_t)link->frontier_count))
+		return TR_E_NOMEM;
+	link->frontier_count++;
+	return 0;
+}
+
+/* A neighbour said by file what it holds: as good as by link. */
+static void note_file(struct rep_node *node, const struct rep_link *link, struct rep_log *log, uint64_t seq)
+{
+	const struct rep_unit *peer = rep_unit_find(node, link->peer);
+	struct rep_way *real = &log->way[link->way];
+
+	if (peer == NULL || (link->peer.v != node->cert.parent.v && peer->parent.v != node->cert.nid.v) ||
+	    real->acked >= seq)
+		return;
+	real->acked = seq;
+	if (real->sent < seq)
+		real->sent = seq;
+	if (log->stored)
+		rep_log_store(node, log);
+}
+
+/* Everything the peer said is here: start sending what it lacks. */
+static void settle(struct rep_node *node, struct rep_link *link)
+{
+	struct rep_unit *scope;
+
+	for (size_t i = 0; (scope = next_scope(node, link, &i)) != NULL;) {
+		if (is_same(link, scope->nid))
+			continue;
+		for (struct rep_log *log = rep_log_get(node, scope->first_log); log != NULL;
+		     log = rep_log_get(node, log->next_in_scope)) {
+			struct rep_way *way = rep_queue_way(link, log);
+			uint64_t seq = 0, before = way->acked;
+			uint32_t at;
+			size_t pos;
+
+			if (rep_map_first(&link->frontier, log->handle, &pos, &at))
+				seq = link->frontier_seq[at];
+			way->acked = way->sent = seq < log->seq ? seq : log->seq;
+			if (link->is_bundle)
+				note_file(node, link, log, way->acked);
+			else if (way->acked != before && log->stored)
+				rep_log_store(node, log);
+		}
+	}
+	if (link->is_bundle)
+		return;
+	rep_link_live(node, link);
+	for (size_t i = 0; (scope = next_scope(node, link, &i)) != NULL;)
+		for (struct rep_log *log = rep_log_get(node, scope->first_log); log != NULL;
+		     log = rep_log_get(node, log->next_in_scope))
+			rep_queue_send(node, link, log);
+}
+
+static int on_full(struct rep_node *node, struct rep_link *link, const Terrace__Frontier *msg)
+{
+	if (link->peer_done)
+		return TR_E_INPUT;
+	for (size_t i = 0; i < msg->n_e; i++) {
+		int rc = note_entry(node, link, msg->e[i]);
+
+		if (rc != 0)
+			return rc;
+	}
+	if (msg->more)
+		return 0;
+	link->peer_done = true;
+	if (!link->sent_full && !link->is_bundle)
+		rep_compare_send_full(node, link, false);
+	settle(node, link);
+	return 0;
+}
+
+int rep_compare_frontier(struct rep_node *node, struct rep_link *link, const Terrace__Frontier *msg)
+{
+	if (msg->n_e > TR_FRONTIER_ENTRIES_MAX || msg->n_s > TR_FRONTIER_ENTRIES_MAX)
+		return TR_E_INPUT;
+	switch (msg->mode) {
+	case TR_FRONTIER_SCOPES:
+		return link->state == REP_LINK_COMPARE ? on_scopes(node, link, msg) : TR_E_INPUT;
+	case TR_FRONTIER_FULL:
+		return link->state == REP_LINK_COMPARE || link->is_bundle ? on_full(node, link, msg) : TR_E_INPUT;
+	case TR_FRONTIER_DELTA:
+		return link->is_bundle ? TR_E_INPUT : rep_ack_take(node, link, msg);
+	default:
+		return TR_E_INPUT;
+	}
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "replication/fold.h"
+
+#include <string.h>
+
+#include "proto/err.h"
+#include "replication/keys.h"
+#include "replication/status.h"
+#include "replication/trust.h"
+#include "replication/unit.h"
+
+#define TWINS_MAX 16
+#define DT_MAX ((int64_t)24 * 3600 * 1000)
+/* field ids of schema.def */
+#define F_SOURCE 1
+#define F_SOURCE_ID 2
+#define F_DIRECTIVE_ID 1
+#define F_UNIT_NID 1
+#define F_UNIT_PATH 2
+#define F_UNIT_CAPS 3
+#define F_UNIT_TITLE 4
+#define F_CERT 1
+
+struct tr_hlc rep_fold_hlc(struct tr_hlc base, int64_t dt_ms)
+{
+	if (dt_ms < 0)
+		dt_ms = 0;
+	if (dt_ms > DT_MAX)
+		dt_ms = DT_MAX;
+	return (struct tr_hlc){base.v + ((uint64_t)dt_ms << 16)};
+}
+
+void rep_fold_cause(const struct rep_fold *fold, uint64_t seq, int64_t dt_ms, struct rep_cause *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->dot = (struct tr_dot){fold->log->handle, seq};
+	out->author = fold->log->id.author;
+	out->inc = fold->log->id.inc;
+	out->level = fold->level;
+	out->caps = fold->caps;
+	out->hlc = rep_fold_hlc(fold->hlc, dt_ms);
+	out->clockq = fold->clockq;
+	out->seen = fold->seen;
+	out->seen_count = fold->seen_count;
+}
+
+static const struct rep_value *value_of(const struct rep_op *op, uint16_t field)
+{
+	for (uint16_t i = 0; i < op->value_count; i++)
+		if (op->values[i].field == field)
+			return &op->values[i];
+	return NULL;
+}
+
+static void index_source(struct rep_node *node, const struct rep_op *op)
+{
+	const struct rep_value *source = value_of(op, F_SOURCE);
+	const struct rep_value *id = value_of(op, F_SOURCE_ID);
+	uint8_t row[16 * TWINS_MAX];
+	struct tr_bytes old = {NULL, 0};
+	struct rep_key key;
+
+	if (source == NULL || id == NULL || source->type != REP_VALUE_TEXT || id->type != REP_VALUE_TEXT)
+		return;
+	key = rep_key_source(source->t, id->t);
+	if (rep_node_get(node, REP_T_SRC, rep_key_bytes(&key), &old) != 0)
+		old.size = 0;
+	if (old.size > sizeof(row) - 16 || old.size % 16 != 0)
+		return; /* sixteen twins are enough to be told about */
+	if (old.size > 0)
+		memcpy(row, old.data, old.size);
+	for (size_t i = 0; i < old.size; i += 16)
+		if (memcmp(row + i, op->rec.b, 16) == 0)
+			return;
+	memcpy(row + old.size, op->rec.b, 16);
+	rep_node_put(node, REP_T_SRC, rep_key_bytes(&key), rep_bytes(row, old.size + 16));
+}
+
+static void index_directive(struct rep_node *node, const struct rep_op *op)
+{
+	const struct rep_value *id = value_of(op, F_DIRECTIVE_ID);
+	struct tr_rec_id directive;
+	struct rep_key key;
+
+	if (id == NULL || id->type != REP_VALUE_BYTES || id->t.size != 16)
+		return;
+	memcpy(directive.b, id->t.data, 16);
+	key = rep_key_directive(&directive, &op->rec);
+	rep_node_put(node, REP_T_DIR, rep_key_bytes(&key), rep_bytes("", 0));
+}
+
+/* A parent declares a unit in its own scope; the path must lie below its own. */
+static void take_unit(struct rep_node *node, const struct rep_fold *fold, const struct rep_op *op)
+{
+	const struct rep_value *nid = value_of(op, F_UNIT_NID);
+	const struct rep_value *path = value_of(op, F_UNIT_PATH);
+	const struct rep_value *title = value_of(op, F_UNIT_TITLE);
+	const struct rep_value *caps = value_of(op, F_UNIT_CAPS);
+	const struct rep_unit *parent = rep_unit_find(node, fold->log->id.scope);
+	const struct rep_unit *old;
+	size_t up;
+
+	if (nid == NULL || path == NULL || parent == NULL || nid->i == 0)
+		return;
+	up = strlen(parent->unit);
+	if (path->t.size <= up + 1 || path->t.size > TR_UNIT_PATH_MAX ||
+	    memcmp(path->t.data, parent->unit, up) != 0 || path->t.data[up] != '/')
+		return;
+	old = rep_unit_find(node, (struct tr_nid){(uint64_t)nid->i});
+	if (old != NULL && old->parent.v != 0 && old->parent.v != parent->nid.v)
+		return; /* already somebody else's child */
+	rep_unit_declare(node, (struct tr_nid){(uint64_t)nid->i}, parent->nid, path->t,
+	    title != NULL && title->t.size <= TR_TITLE_MAX ? title->t : rep_bytes("", 0),
+	    caps != NULL ? (uint32_t)caps->i : 0);
+}
+
+static void rename_unit(struct rep_node *node, const struct rep_record *rec)
+{
+	const struct rep_value *nid = rep_record_value(rec, F_UNIT_NID);
+	const struct rep_value *title = rep_record_value(rec, F_UNIT_TITLE);
+	struct rep_unit *unit;
+	char path[TR_UNIT_PATH_MAX + 1];
+
+	if (nid == NULL || title == NULL || title->t.size > TR_TITLE_MAX)
+		return;
+	unit = rep_unit_find(node, (struct tr_nid){(uint64_t)nid->i});
+	if (unit == NULL || unit->parent.v != rec->scope.v)
+		return;
+	memcpy(path, unit->unit, sizeof(path));
+	rep_unit_declare(node, unit->nid, unit->parent, rep_bytes(path, strlen(path)), title->t, unit->caps);
+}
+
+static void mark_conflicts(struct rep_node *node, const struct rep_op *op,
+    const struct rep_cause *cause, const struct rep_applied *applied)
+{
+	for (uint8_t i = 0; i < applied->group_count; i++) {
+		struct rep_key key = rep_key_conflict(op->type, &op->rec, applied->groups[i].group);
+		uint8_t row[8];
+
+		if (applied->groups[i].open) {
+			wire_put_be64(row, (uint64_t)node->wall_ms);
+			rep_node_put(node, REP_T_CONFLICT, rep_key_bytes(&key), rep_bytes(row, sizeof(row)));
+		} else {
+			rep_node_del(node, REP_T_CONFLICT, rep_key_bytes(&key));
+		}
+		rep_node_trace_rec(node,
+		    applied->groups[i].open ? REP_TRACE_CONFLICT_OPEN : REP_TRACE_CONFLICT_CLOSED,
+		    cause->author, op->type, &op->rec, applied->groups[i].group, 0);
+	}
+}
+
+static void announce(struct rep_node *node, const struct rep_op *op,
+    const struct rep_cause *cause, const struct rep_applied *applied)
+{
+	bool moved = applied->status_before != applied->status_after;
+
+	if (applied->verdict == REP_VIOLATION) {
+		node->violations++;
+		rep_node_trace_rec(node, REP_TRACE_OP_VIOLATION, cause->author, op->type, &op->rec,
+		    applied->why, applied->why_field);
+	}
+	if (op->type == TR_KIND_DIRECTIVE && applied->created &&
+	    node->record->scope.v == node->cert.nid.v)
+		rep_node_trace_rec(node, REP_TRACE_DIRECTIVE_IN, cause->author, op->type, &op->rec, 0, 0);
+	else if (op->type == TR_KIND_DIRECTIVE && moved)
+		rep_node_trace_rec(node, REP_TRACE_DIRECTIVE_STEP, cause->author, op->type, &op->rec,
+		    applied->status_before, applied->status_after);
+	if (op->type == TR_KIND_CASE && moved && applied->status_after == REP_CASE_RETURNED)
+		rep_node_trace_rec(node, REP_TRACE_CASE_RETURNED, cause->author, op->type, &op->rec,
+		    applied->status_before, applied->status_after);
+}
+
+static bool load(struct rep_node *node, const struct rep_fold *fold, const struct rep_op *op)
+{
+	int rc = rep_record_load(node->record, node->view, op->type, &op->rec);
+
+	if (rc == TR_E_NOTFOUND) {
+		rep_record_init(node->record, op->type, &op->rec, fold->log->id.scope, fold->log->id.lane);
+		return true;
+	}
+	if (rc != 0) {
+		rep_node_fail(node, rc);
+		return false;
+	}
+	/* an op in another scope or lane than its record's is not of that record */
+	return node->record->scope.v == fold->log->id.scope.v && node->record->lane == fold->log->id.lane;
+}
+
+void rep_fold_op(struct rep_node *node, const struct rep_fold *fold, uint64_t seq,
+    const struct rep_op *op, bool loaded, struct rep_applied *applied)
+{
+	struct rep_cause cause;
+	struct rep_key ops = rep_key_ops(&op->rec, (struct tr_dot){fold->log->handle, seq});
+	int rc;
+
+	memset(applied, 0, sizeof(*applied));
+	rep_fold_cause(fold, seq, op->dt_ms, &cause);
+	if (!loaded && !load(node, fold, op)) {
+		node->violations++;
+		return;
+	}
+	rep_node_put(node, REP_T_OPS, rep_key_bytes(&ops), rep_bytes("", 0));
+	rc = rep_merge_apply(node->record, node->view, op, &cause, applied);
+	if (rc == 0)
+		rc = rep_record_store(node->record, node->view);
+	if (rc != 0) {
+		rep_node_fail(node, rc);
+		return;
+	}
+	if (applied->verdict == REP_VALID && op->kind == TR_OP_CREATE) {
+		if (op->type == TR_KIND_CASE)
+			index_source(node, op);
+		else if (op->type == TR_KIND_DIRECTIVE)
+			index_directive(node, op);
+		else if (op->type == TR_KIND_UNIT)
+			take_unit(node, fold, op);
+	} else if (applied->verdict == REP_VALID && op->type == TR_KIND_UNIT) {
+		rename_unit(node, node->record);
+	}
+	mark_conflicts(node, op, &cause, applied);
+	announce(node, op, &cause, applied);
+}
+
+void rep_fold_entry(struct rep_node *node, const struct rep_fold *fold, uint64_t seq, struct tr_bytes entry)
+{
+	struct rep_applied applied;
+	struct rep_op *op = node->op;
+
+	if (rep_op_decode(op, entry) != 0 || !op->has_body)
+		return; /* kept and forwarded; a newer version may understand it */
+	if (op->kind == TR_OP_CERT) {
+		const struct rep_value *cert = value_of(op, F_CERT);
+
+		if (cert != NULL && cert->type == REP_VALUE_BYTES)
+			(void)!rep_trust_admit(node, cert->t, fold->log->id.author);
+		return;
+	}
+	if (op->kind < TR_OP_CREATE || op->kind > TR_OP_COUNT ||
+	    rep_schema_kind_name(op->type) == NULL)
+		return;
+	rep_fold_op(node, fold, seq, op, false, &applied);
+}

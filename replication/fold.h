@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fold -- an op that is in order, verified and stored takes effect: the
+ * record, its indexes, and for certificates and units the node's own tables.
+ */
+#ifndef REPLICATION_FOLD_H
+#define REPLICATION_FOLD_H
+
+#include "replication/node.h"
+
+/* What the ops of one segment share. */
+struct rep_fold {
+	struct rep_log *log;
+	uint8_t level;
+	uint32_t caps;
+	struct tr_hlc hlc; /* of the first op */
+	uint8_t clockq;
+	struct rep_seen seen[TR_VECTOR_MAX];
+	size_t seen_count;
+};
+
+/* Stamp of an op: the segment's, moved by dt_ms (bounded). */
+struct tr_hlc rep_fold_hlc(struct tr_hlc base, int64_t dt_ms);
+void rep_fold_cause(const struct rep_fold *fold, uint64_t seq, int64_t dt_ms, struct rep_cause *out);
+/*
+ * Decodes and applies one op entry.  Content never fails; only store errors
+ * (sticky in node->rc).  node->record holds the record afterwards if the op was one of a record.
+ */
+void rep_fold_entry(struct rep_node *node, const struct rep_fold *fold, uint64_t seq, struct tr_bytes entry);
+/* The same for an op that is decoded already; `loaded`: node->record holds the record (or its empty form). */
+void rep_fold_op(struct rep_node *node, const struct rep_fold *fold, uint64_t seq,
+    const struct rep_op *op, bool loaded, struct rep_applied *applied);
+
+#endif

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "replication/head.h"
+
+#include <string.h>
+
+#include <sodium/crypto_sign.h>
+
+#include "proto/err.h"
+#include "replication/chain.h"
+#include "replication/keys.h"
+#include "replication/link.h"
+#include "replication/log.h"
+#include "replication/queue.h"
+#include "replication/trust.h"
+#include "replication/unit.h"
+
+#define PURPOSE "terrace/head/1" /* its 0 byte is signed too */
+#define CANON_MAX (sizeof(PURPOSE) + 64 + 4 * 2 * (TR_LEVEL_MAX + 1))
+#define XSEQ_MAX (2 * (TR_LEVEL_MAX + 1))
+#define EVERY_FIBRE_MS 1000
+#define EVERY_METERED_MS 60000
+#define DIFFERS_MS 600000
+
+/* Fixed order, little endian: what is signed and what is stored (with the signature behind it). */
+static size_t canon(const Terrace__Head *h, uint8_t *out)
+{
+	uint8_t *p = out;
+
+	memcpy(p, PURPOSE, sizeof(PURPOSE));
+	p += sizeof(PURPOSE);
+	wire_put_le64(p, h->nid);
+	wire_put_le32(p + 8, h->ctr);
+	wire_put_le64(p + 12, h->hlc);
+	wire_put_le64(p + 20, h->own);
+	wire_put_le64(p + 28, h->held);
+	wire_put_le32(p + 36, h->own_ops);
+	wire_put_le32(p + 40, h->unsent);
+	wire_put_le32(p + 44, h->oldest_s);
+	wire_put_le32(p + 48, (uint32_t)h->n_xseq);
+	p += 52;
+	for (size_t i = 0; i < h->n_xseq; i++, p += 4)
+		wire_put_le32(p, h->xseq[i]);
+	return (size_t)(p - out);
+}
+
+static uint32_t cap32(uint64_t v)
+{
+	return v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
+}
+
+/* Ops of lanes X and E applied in the own scope, per ancestor, parent first. */
+static size_t fill_xseq(const struct rep_node *node, uint32_t *xseq)
+{
+	const struct rep_unit *up = rep_unit_find(node, node->cert.parent);
+	size_t n = 0;
+
+	for (; up != NULL && n + 2 <= XSEQ_MAX; up = rep_unit_find(node, up->parent), n += 2) {
+		uint64_t x = 0, e = 0;
+
+		for (const struct rep_log *log = rep_log_first_of_scope(node, node->cert.nid); log != NULL;
+		     log = rep_log_get(node, log->next_in_scope)) {
+			if (log->id.author.v != up->nid.v)
+				continue;
+			x += log->id.lane == TR_LANE_X ? log->seq : 0;
+			e += log->id.lane == TR_LANE_E ? log->seq : 0;
+		}
+		xseq[n] = cap32(x);
+		xseq[n + 1] = cap32(e);
+	}
+	return n;
+}
+
+static void fill_unsent(const struct rep_node *node, Terrace__Head *head)
+{
+	const struct rep_unit *self = rep_unit_find(node, node->cert.nid);
+	int64_t oldest = INT64_MAX;
+	uint64_t unsent = 0, own = 0;
+
+	for (const struct rep_log *log = rep_log_get(node, self->first_own_log); log != NULL;
+	     log = rep_log_get(node, log->next_by_author)) {
+		uint64_t open = log->open != NULL ? log->open->count : 0;
+		struct rep_chain_row row;
+
+		own += log->seq + open;
+		unsent += log->seq + open - log->way[REP_WAY_UP].acked;
+		if (open > 0 && rep_hlc_ms(log->open->hlc) < oldest)
+			oldest = rep_hlc_ms(log->open->hlc);
+		if (log->seq > log->way[REP_WAY_UP].acked &&
+		    rep_chain_find(node->view, log->handle, log->way[REP_WAY_UP].acked + 1, &row) == 0) {
+			Terrace__Seg *seg;
+
+			if (wire_seg_decode(node->arena, row.bytes, &seg) == 0 && (int64_t)(seg->hlc >> 16) < oldest)
+				oldest = (int64_t)(seg->hlc >> 16);
+		}
+	}
+	head->own_ops = cap32(own);
+	head->unsent = node->is_top ? 0 : cap32(unsent);
+	if (oldest < rep_node_now_ms(node) && head->unsent > 0)
+		head->oldest_s = cap32((uint64_t)(rep_node_now_ms(node) - oldest) / 1000);
+}
+
+static void store(struct rep_node *node, const Terrace__Head *head)
+{
+	uint8_t row[CANON_MAX + 64];
+	struct rep_key key = rep_key_nid((struct tr_nid){head->nid});
+	size_t size = canon(head, row);
+
+	memcpy(row + size, head->sig.data, 64);
+	rep_node_put(node, REP_T_HEAD, rep_key_bytes(&key), rep_bytes(row, size + 64));
+}
+
+static void keep(struct rep_unit *unit, const Terrace__Head *head)
+{
+	unit->has_head = true;
+	unit->head_ctr = head->ctr;
+	unit->head_hlc.v = head->hlc;
+	unit->head_own = head->own;
+	unit->head_own_ops = head->own_ops;
+	unit->head_unsent = head->unsent;
+	unit->head_oldest_s = head->oldest_s;
+	unit->xseq_count = (uint8_t)head->n_xseq;
+	for (size_t i = 0; i < head->n_xseq; i++)
+		unit->xseq[i] = head->xseq[i];
+}
+
+void rep_head_make(struct rep_node *node, Terrace__Head *out, uint8_t sig[static 64], uint32_t xseq[static 2 * (TR_LEVEL_MAX + 1)])
+{
+	struct rep_unit *self = rep_unit_find(node, node->cert.nid);
+	uint8_t bytes[CANON_MAX], held[16];
+
+	terrace__head__init(out);
+	out->nid = node->cert.nid.v;
+	out->ctr = self->head_ctr + 1;
+	out->hlc = rep_node_stamp(node).v;
+	out->own = rep_log_digest_author(node, self);
+	rep_log_digest_reach(node, (struct tr_nid){0}, held);
+	out->held = wire_get_le64(held);
+	out->xseq = xseq;
+	out->n_xseq = fill_xseq(node, xseq);
+	fill_unsent(node, out);
+	crypto_sign_detached(sig, NULL, bytes, canon(out, bytes), node->keys.sk);
+	out->sig = (ProtobufCBinaryData){64, sig};
+	store(node, out);
+	keep(self, out);
+}
+
+static void compare(struct rep_node *node, struct rep_unit *unit)
+{
+	if (unit->head_own == rep_log_digest_author(node, unit)) {
+		unit->head_differs_ms = 0;
+		unit->head_alarmed = false;
+	} else if (unit->head_differs_ms == 0) {
+		unit->head_differs_ms = node->mono_ms + 1;
+	}
+}
+
+int rep_head_take(struct rep_node *node, const Terrace__Head *head)
+{
+	struct tr_nid nid = {head->nid};
+	struct rep_unit *unit = rep_unit_find(node, nid);
+	uint8_t bytes[CANON_MAX];
+
+	if (head->sig.len != 64 || head->n_xseq > XSEQ_MAX)
+		return TR_E_INPUT;
+	if (unit == NULL || !unit->has_cert || nid.v == node->cert.nid.v || !unit->own_or_below)
+		return TR_E_NOCERT;
+	if (unit->has_head && head->ctr <= unit->head_ctr)
+		return 0;
+	if (crypto_sign_verify_detached(head->sig.data, bytes, canon(head, bytes), unit->cert.sign_pk.b) != 0) {
+		rep_node_trace(node, REP_TRACE_HEAD_BAD, nid, head->ctr, 0, NULL);
+		return TR_E_FORGED;
+	}
+	store(node, head);
+	keep(unit, head);
+	unit->head_dirty = node->heads_dirty = true;
+	compare(node, unit);
+	return 0;
+}
+
+void rep_head_check(struct rep_node *node)
+{
+	for (size_t i = 0; i < node->unit_count; i++) {
+		struct rep_unit *unit = node->units[i];
+
+		if (unit->head_differs_ms == 0)
+			continue;
+		compare(node, unit);
+		if (unit->head_differs_ms == 0 || unit->head_alarmed ||
+		    node->mono_ms - unit->head_differs_ms < DIFFERS_MS)
+			continue;
+		unit->head_alarmed = true;
+		rep_node_trace(node, REP_TRACE_HEAD_DIFFERS, unit->nid, unit->head_own_ops, unit->here_ops, NULL);
+	}
+}
+
+/* A stored row back into a message; false if it is damaged. */
+static bool parse(struct tr_bytes row, Terrace__Head *out, uint32_t *xseq, uint8_t *sig)
+{
+	const uint8_t *p = row.data + sizeof(PURPOSE);
+	size_t n;
+
+	if (row.size < sizeof(PURPOSE) + 52 + 64)
+		return false;
+	terrace__head__init(out);
+	out->nid = wire_get_le64(p);
+	out->ctr = wire_get_le32(p + 8);
+	out->hlc = wire_get_le64(p + 12);
+	out->own = wire_get_le64(p + 20);
+	out->held = wire_get_le64(p + 28);
+	out->own_ops = wire_get_le32(p + 36);
+	out->unsent = wire_get_le32(p + 40);
+	out->oldest_s = wire_get_le32(p + 44);
+	n = wire_get_le32(p + 48);
+	if (n > XSEQ_MAX || row.size != sizeof(PURPOSE) + 52 + 4 * n + 64)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		xseq[i] = wire_get_le32(p + 52 + 4 * i);
+	memcpy(sig, p + 52 + 4 * n, 64);
+	out->n_xseq = n;
+	out->xseq = xseq;
+	out->sig = (ProtobufCBinaryData){64, sig};
+	return true;
+}
+
+void rep_head_load(struct rep_node *node)
+{
+	for (size_t i = 0; i < node->unit_count; i++) {
+		struct rep_unit *unit = node->units[i];
+		struct rep_key key = rep_key_nid(unit->nid);
+		uint32_t xseq[XSEQ_MAX];
+		uint8_t sig[64];
+		struct tr_bytes row;
+		Terrace__Head head;
+
+		if (rep_node_get(node, REP_T_HEAD, rep_key_bytes(&key), &row) == 0 && parse(row, &head, xseq, sig))
+			keep(unit, &head);
+	}
+}
+
+uint64_t rep_head_sum(const struct rep_node *node, struct tr_nid top)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < node->unit_count; i++)
+		if (node->units[i]->has_head && rep_unit_under(node, node->units[i]->nid, top))
+			sum += node->units[i]->head_ctr;
+	return sum;
+}
+
+void rep_head_resend(struct rep_node *node)
+{
+	for (size_t i = 0; i < node->unit_count; i++)
+		if (node->units[i]->has_head && node->units[i]->own_or_below)
+			node->units[i]->head_dirty = true;
+	node->heads_dirty = true;
+}
+
+void rep_head_row(struct rep_node *node, struct tr_nid nid, Terrace__Head *out,
+    uint8_t sig[static 64], uint32_t xseq[static 2 * (TR_LEVEL_MAX + 1)])
+{
+	struct rep_key key = rep_key_nid(nid);
+	struct tr_bytes row;
+
+	if (rep_node_get(node, REP_T_HEAD, rep_key_bytes(&key), &row) != 0 || !parse(row, out, xseq, sig))
+		terrace__head__init(out);
+}
+
+static void send_row(struct rep_node *node, struct rep_link *up, struct rep_unit *unit)
+{
+	Terrace__Msg msg = TERRACE__MSG__INIT;
+	uint32_t xseq[XSEQ_MAX];
+	uint8_t sig[64];
+	Terrace__Head head;
+
+	rep_head_row(node, unit->nid, &head, sig, xseq);
+	if (head.ctr == 0)
+		return;
+	msg.m_case = TERRACE__MSG__M_HEAD;
+	msg.head = &head;
+	rep_link_send(node, up, &msg);
+}
+
+static bool own_is_due(const struct rep_node *node, const struct rep_link *up)
+{
+	const struct rep_unit *self = rep_unit_find(node, node->cert.nid);
+	int64_t every = up->profile == TR_PROFILE_FIBRE ? EVERY_FIBRE_MS : EVERY_METERED_MS;
+
+	if (!up->head_due || node->opens != NULL || !rep_queue_is_empty(up) || up->sent_count > 0)
+		return false;
+	return !self->has_head || node->mono_ms - up->head_ms >= every;
+}
+
+int64_t rep_head_deadline(const struct rep_node *node)
+{
+	const struct rep_link *up = node->links[0];
+	int64_t every = up->profile == TR_PROFILE_FIBRE ? EVERY_FIBRE_MS : EVERY_METERED_MS;
+
+	if (node->is_top || up->state != REP_LINK_LIVE || !up->head_due || node->opens != NULL ||
+	    !rep_queue_is_empty(up) || up->sent_count > 0)
+		return INT64_MAX;
+	return up->head_ms + every;
+}
+
+void rep_head_flush(struct rep_node *node)
+{
+	struct rep_link *up = node->links[0];
+
+	if (node->is_top || up->state != REP_LINK_LIVE)
+		return;
+	if (own_is_due(node, up)) {
+		struct rep_unit *self = rep_unit_find(node, node->cert.nid);
+		uint32_t xseq[XSEQ_MAX];
+		uint8_t sig[64];
+		Terrace__Head head;
+
+		up->head_due = false;
+		up->head_ms = node->mono_ms;
+		rep_head_make(node, &head, sig, xseq);
+		self->head_dirty = node->heads_dirty = true;
+	}
+	if (!node->heads_dirty)
+		return;
+	node->heads_dirty = false;
+	for (size_t i = 0; i < node->unit_count; i++)
+		if (node->units[i]->head_dirty) {
+			node->units[i]->head_dirty = false;
+			send_row(node, up, node->units[i]);
+		}
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * incarnation -- a doubt about the own past opens a new log; the old one is
+ * never written again.
+ */
+#ifndef REPLICATION_INCARNATION_H
+#define REPLICATION_INCARNATION_H
+
+#include "replication/node.h"
+
+/* Closes open ops of the old incarnation, takes a random new one, stores it. */
+void rep_incarnation_new(struct rep_node *node);
+void rep_incarnation_store(struct rep_node *node);
+
+#endif

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "replication/link.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/err.h"
+#include "replication/batch.h"
+#include "replication/keys.h"
+#include "replication/log.h"
+#include "replication/queue.h"
+#include "replication/unit.h"
+
+struct rep_link *rep_link_find(const struct rep_node *node, uint32_t number)
+{
+	if (number == REP_LINK_UP)
+		return node->links[0];
+	for (size_t i = 1; i < node->link_count; i++)
+		if (node->links[i]->has_transport && node->links[i]->number == number)
+			return node->links[i];
+	return NULL;
+}
+
+static struct rep_link *append(struct rep_node *node)
+{
+	struct rep_link *link;
+
+	if (node->link_count == node->link_cap) {
+		size_t cap = node->link_cap ? node->link_cap * 2 : 8;
+		struct rep_link **more = realloc(node->links, cap * sizeof(struct rep_link *));
+
+		if (more == NULL)
+			return NULL;
+		node->links = more;
+		node->link_cap = cap;
+	}
+	link = calloc(1, sizeof(*link));
+	if (link != NULL)
+		node->links[node->link_count++] = link;
+	return link;
+}
+
+struct rep_link *rep_link_make(struct rep_node *node, uint32_t number)
+{
+	struct rep_link *link = NULL;
+
+	if (node->link_count >= TR_LINKS_MAX)
+		return NULL;
+	link = append(node);
+	if (link == NULL) {
+		rep_node_fail(node, TR_E_NOMEM);
+		return NULL;
+	}
+	link->number = number;
+	link->way = number == REP_LINK_UP && node->link_count == 1 ? REP_WAY_UP : REP_WAY_DOWN;
+	link->slot = link->way;
+	link->state = REP_LINK_NEVER;
+	link->last_error = "";
+	link->epoch = ++node->epochs;
+	link->profile = TR_PROFILE_FIBRE;
+	link->credit = TR_CREDIT_FIBRE;
+	link->max_frame = TR_FRAME_DATA_MAX;
+	link->beat_s = TR_BEAT_FIBRE_S;
+	return link;
+}
+
+struct rep_link *rep_link_of_peer(struct rep_node *node, struct tr_nid peer)
+{
+	struct rep_link *link;
+	uint32_t i;
+	size_t pos;
+
+	for (bool ok = rep_map_first(&node->by_link, peer.v, &pos, &i); ok;
+	     ok = rep_map_next(&node->by_link, peer.v, &pos, &i))
+		if (node->links[i]->peer.v == peer.v)
+			return node->links[i];
+	link = rep_link_make(node, UINT32_MAX);
+	if (link == NULL)
+		return NULL;
+	link->way = link->slot = REP_WAY_DOWN;
+	link->peer = peer;
+	if (!rep_map_add(&node->by_link, peer.v, (uint32_t)(node->link_count - 1)))
+		rep_node_fail(node, TR_E_NOMEM);
+	return link;
+}
+
+static void forget_session(struct rep_link *link)
+{
+	rep_map_clear(&link->theirs);
+	rep_map_clear(&link->certs_sent);
+	rep_map_clear(&link->frontier);
+	rep_map_clear(&link->peer_scopes);
+	link->frontier_count = link->peer_digest_count = 0;
+	link->empty_logs = 0;
+	link->sent_first = link->sent_count = 0;
+	link->inflight = 0;
+	link->ack_bytes = 0;
+	link->peer_done = link->sent_full = link->sent_scopes = false;
+	link->tx_n = link->rx_n = 0;
+	link->session = 0;
+}
+
+void rep_link_free(struct rep_link *link)
+{
+	if (link == NULL)
+		return;
+	rep_map_fini(&link->theirs);
+	rep_map_fini(&link->certs_sent);
+	rep_map_fini(&link->frontier);
+	rep_map_fini(&link->peer_scopes);
+	free(link->peer_digests);
+	free(link->frontier_seq);
+	free(link->sent);
+	free(link);
+}
+
+void rep_link_state(struct rep_node *node, struct rep_link *link, enum rep_link_state state, const char *why)
+{
+	struct rep_unit *unit = rep_unit_find(node, link->peer);
+
+	if (link->state == state)
+		return;
+	rep_node_trace(node, REP_TRACE_LINK_STATE, link->peer, (uint64_t)link->state, (uint64_t)state, why);
+	link->state = state;
+	link->since_wall_ms = node->wall_ms;
+	if (why != NULL && why[0] != '\0')
+		link->last_error = why;
+	if (state == REP_LINK_LIVE)
+		link->last_error = "";
+	if (unit != NULL && link->way == REP_WAY_DOWN)
+		unit->summary_dirty = node->summaries_dirty = true;
+}
+
+void rep_link_down(struct rep_node *node, struct rep_link *link, bool close, const char *why)
+{
+	rep_queue_clear(node, link);
+	link->epoch = ++node->epochs;
+	forget_session(link);
+	if (close && link->has_transport) {
+		struct rep_effect fx = {.kind = REP_FX_CLOSE, .link = link->number};
+
+		rep_batch_put(node->batch, &fx);
+	}
+	link->has_transport = false;
+	if (link->state != REP_LINK_REFUSED && link->state != REP_LINK_PAUSED &&
+	    link->state != REP_LINK_NEVER)
+		rep_link_state(node, link, REP_LINK_OFF, why);
+	else if (why != NULL && why[0] != '\0')
+		link->last_error = why;
+	if (link->way == REP_WAY_UP && link->state == REP_LINK_OFF)
+		rep_link_backoff(node, link, false);
+}
+
+void rep_link_session(struct rep_node *node, struct rep_link *link, uint32_t session)
+{
+	rep_queue_clear(node, link);
+	link->epoch = ++node->epochs;
+	forget_session(link);
+	link->session = session;
+	link->rx_ms = node->mono_ms;
+}
+
+void rep_link_send(struct rep_node *node, struct rep_link *link, Terrace__Msg *msg)
+{
+	size_t size;
+	uint8_t *out;
+
+	msg->session = link->session;
+	msg->n = ++link->tx_n;
+	size = wire_msg_size(msg);
+	out = rep_batch_send_room(node->batch, link->number, size);
+	if (out == NULL) {
+		rep_node_fail(node, TR_E_NOMEM);
+		return;
+	}
+	wire_msg_encode(msg, out);
+	link->tx_ms = node->mono_ms;
+	link->sent_bytes += size;
+	link->sent_frames++;
+}
+
+void rep_link_cert(struct rep_node *node, struct rep_link *link, struct tr_nid nid)
+{
+	const struct rep_unit *unit = rep_unit_find(node, nid);
+	Terrace__Msg msg = TERRACE__MSG__INIT;
+	struct rep_key key;
+	struct tr_bytes row;
+	uint32_t had;
+	size_t pos;
+	union { const uint8_t *in; uint8_t *out; } cast;
+
+	if (unit == NULL || !unit->has_cert || nid.v == link->peer.v ||
+	    rep_map_first(&link->certs_sent, nid.v, &pos, &had))
+		return;
+	/* the chain first: an issuer the peer does not know makes ours useless */
+	if (unit->parent.v != 0 && unit->parent.v != node->cert.nid.v && unit->parent.v != link->peer.v)
+		rep_link_cert(node, link, unit->parent);
+	key = rep_key_cert(nid, unit->cert.serial);
+	if (rep_node_get(node, REP_T_CERT, rep_key_bytes(&key), &row) != 0)
+		return;
+	if (!rep_map_add(&link->certs_sent, nid.v, unit->cert.serial))
+		rep_node_fail(node, TR_E_NOMEM);
+	cast.in = row.data;
+	msg.m_case = TERRACE__MSG__M_CERT;
+	msg.cert = (ProtobufCBinaryData){row.size, cast.out};
+	rep_link_send(node, link, &msg);
+}
+
+/* The peer verified a segment of this author before: it has the certificate. */
+static bool peer_has_cert(struct rep_node *node, const struct rep_link *link, struct tr_nid author)
+{
+	const struct rep_unit *unit = rep_unit_find(node, author);
+	struct rep_key key = rep_key_peer_cert(link->peer, author);
+	struct tr_bytes row;
+
+	/* both ends know the path of the lower one */
+	if (unit == NULL || author.v == link->peer.v || (author.v == node->cert.nid.v && unit->cert.registered))
+		return true;
+	return rep_node_get(node, REP_T_PEER, rep_key_bytes(&key), &row) == 0 && row.size == 5 &&
+	       wire_get_be32(row.data) >= unit->cert.serial && (row.data[4] != 0 || !unit->cert.registered);
+}
+
+void rep_link_define(struct rep_node *node, struct rep_link *link, struct rep_log *log)
+{
+	struct rep_way *way = rep_queue_way(link, log);
+	Terrace__Msg msg = TERRACE__MSG__INIT;
+	Terrace__LogDef def = TERRACE__LOG_DEF__INIT;
+
+	if (way->defined)
+		return;
+	if (!peer_has_cert(node, link, log->id.author))
+		rep_link_cert(node, link, log->id.author);
+	way->defined = true;
+	def.h = log->handle;
+	def.author = log->id.author.v;
+	def.inc = log->id.inc;
+	def.scope = log->id.scope.v;
+	def.lane = log->id.lane;
+	msg.m_case = TERRACE__MSG__M_LOGDEF;
+	msg.logdef = &def;
+	rep_link_send(node, link, &msg);
+}
+
+struct rep_log *rep_link_theirs(const struct rep_node *node, const struct rep_link *link, uint32_t handle)
+{
+	uint32_t own;
+	size_t pos;
+
+	if (!rep_map_first(&link->theirs, handle, &pos, &own))
+		return NULL;
+	return rep_log_get(node, own);
+}
+
+void rep_link_live(struct rep_node *node, struct rep_link *link)
+{
+	rep_link_state(node, link, REP_LINK_LIVE, NULL);
+	link->tries = 0;
+	link->backoff_ms = 0;
+	link->live_new = true;
+	link->head_due = true;
+	node->heads_dirty = node->receipts_dirty = node->summaries_dirty = true;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Dialling, beats, back-off. */
+#include "replication/link.h"
+
+#include "replication/batch.h"
+
+
+static bool is_metered(const struct rep_link *link)
+{
+	return link->profile == TR_PROFILE_METERED || link->profile == TR_PROFILE_BURST;
+}
+
+void rep_link_dial(struct rep_node *node, struct rep_link *link)
+{
+	struct rep_effect fx = {.kind = REP_FX_DIAL, .link = REP_LINK_UP};
+
+	link->profile = node->profile;
+	link->credit = is_metered(link) ? TR_CREDIT_METERED : TR_CREDIT_FIBRE;
+	link->beat_s = is_metered(link) ? TR_BEAT_METERED_S : TR_BEAT_FIBRE_S;
+	link->tries++;
+	link->next_try_ms = 0;
+	link->deadline_ms = node->mono_ms + (is_metered(link) ? TR_HANDSHAKE_METERED_MS : TR_HANDSHAKE_MS);
+	rep_link_state(node, link, REP_LINK_DIAL, NULL);
+	rep_batch_put(node->batch, &fx);
+}
+
+/* Doubling, with jitter, so that a street's 30 leaves do not come back as one. */
+void rep_link_backoff(struct rep_node *node, struct rep_link *link, bool refused)
+{
+	uint32_t low = is_metered(link) ? TR_BACKOFF_METERED_MIN_MS : TR_BACKOFF_MIN_MS;
+	uint32_t high = is_metered(link) ? TR_BACKOFF_METERED_MAX_MS : TR_BACKOFF_MAX_MS;
+	uint32_t jitter_percent = 20;
+	uint64_t spread;
+
+	if (refused) {
+		low = TR_BACKOFF_REFUSED_MIN_MS;
+		high = TR_BACKOFF_REFUSED_MAX_MS;
+		jitter_percent = 50;
+	}
+	link->backoff_ms = link->backoff_ms == 0 ? low : link->backoff_ms * 2;
+	if (link->backoff_ms < low)
+		link->backoff_ms = low;
+	if (link->backoff_ms > high)
+		link->backoff_ms = high;
+	spread = (uint64_t)link->backoff_ms * jitter_percent / 100;
+	link->next_try_ms = node->mono_ms + (int64_t)(link->backoff_ms - spread +
+	    rep_rng_below(&node->rng, 2 * spread + 1));
+}
+
+static void beat(struct rep_node *node, struct rep_link *link)
+{
+	Terrace__Msg msg = TERRACE__MSG__INIT;
+	Terrace__Ping ping = TERRACE__PING__INIT;
+
+	ping.n = ++link->ping_n;
+	ping.t_ms = (uint64_t)node->wall_ms;
+	link->ping_ms = node->mono_ms;
+	msg.m_case = TERRACE__MSG__M_PING;
+	msg.ping = &ping;
+	rep_link_send(node, link, &msg);
+}
+
+static bool in_session(const struct rep_link *link)
+{
+	return link->state == REP_LINK_LIVE || link->state == REP_LINK_COMPARE;
+}
+
+void rep_link_tick(struct rep_node *node, struct rep_link *link)
+{
+	int64_t beat_ms = (int64_t)link->beat_s * 1000;
+
+	if (link->paused)
+		return;
+	if (in_session(link)) {
+		if (node->mono_ms - link->rx_ms > TR_BEATS_LOST * beat_ms)
+			rep_link_down(node, link, true, "peer is silent");
+		else if (node->mono_ms - link->tx_ms >= beat_ms)
+			beat(node, link);
+		return;
+	}
+	if (link->way != REP_WAY_UP || node->is_top)
+		return;
+	if (link->state == REP_LINK_DIAL || link->state == REP_LINK_HELLO_SENT) {
+		if (node->mono_ms >= link->deadline_ms)
+			rep_link_down(node, link, true, "no answer");
+	} else if (link->state == REP_LINK_REFUSED) {
+		if (node->mono_ms >= link->next_try_ms)
+			rep_link_dial(node, link);
+	} else if (node->profile != TR_PROFILE_STICK && node->mono_ms >= link->next_try_ms) {
+		rep_link_dial(node, link);
+	}
+}
+
+int64_t rep_link_deadline(const struct rep_node *node, const struct rep_link *link)
+{
+	int64_t beat_ms = (int64_t)link->beat_s * 1000;
+
+	if (link->paused)
+		return INT64_MAX;
+	if (in_session(link)) {
+		int64_t silent = link->rx_ms + TR_BEATS_LOST * beat_ms + 1;
+		int64_t say = link->tx_ms + beat_ms;
+		int64_t ack = link->ack_head != 0 ? link->ack_since_ms + 2000 : INT64_MAX;
+
+		silent = say < silent ? say : silent;
+		return ack < silent ? ack : silent;
+	}
+	if (link->way != REP_WAY_UP || node->is_top)
+		return INT64_MAX;
+	if (link->state == REP_LINK_DIAL || link->state == REP_LINK_HELLO_SENT)
+		return link->deadline_ms;
+	if (node->profile == TR_PROFILE_STICK && link->state != REP_LINK_REFUSED)
+		return INT64_MAX;
+	return link->next_try_ms;
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "replication/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/err.h"
+#include "replication/keys.h"
+#include "replication/unit.h"
+
+/*
+ * Row: version(1) author(8) inc(8) scope(8) lane(1) seq(8) hash(32)
+ * up(8) down(8) receipt(8) count(2), then per vector entry handle(4) seq(8) h16(16).
+ */
+#define ROW_VERSION 1
+#define ROW_FIXED 92
+#define ROW_ENTRY 28
+
+static uint64_t mix(const struct tr_log_id *id)
+{
+	return rep_map_mix(rep_map_mix(id->author.v, id->inc),
+	    rep_map_mix(id->scope.v, id->lane));
+}
+
+static bool same(const struct tr_log_id *a, const struct tr_log_id *b)
+{
+	return a->author.v == b->author.v && a->inc == b->inc &&
+	       a->scope.v == b->scope.v && a->lane == b->lane;
+}
+
+struct rep_log *rep_log_get(const struct rep_node *node, uint32_t handle)
+{
+	return handle >= 1 && handle <= node->log_count ? node->logs[handle - 1] : NULL;
+}
+
+struct rep_log *rep_log_find(const struct rep_node *node, const struct tr_log_id *id)
+{
+	uint64_t key = mix(id);
+	uint32_t handle;
+	size_t pos;
+
+	for (bool ok = rep_map_first(&node->by_log, key, &pos, &handle); ok;
+	     ok = rep_map_next(&node->by_log, key, &pos, &handle))
+		if (same(&node->logs[handle - 1]->id, id))
+			return node->logs[handle - 1];
+	return NULL;
+}
+
+static bool room(struct rep_node *node)
+{
+	size_t cap = node->log_cap ? node->log_cap * 2 : 16;
+	struct rep_log **more;
+
+	if (node->log_count < node->log_cap)
+		return true;
+	more = realloc(node->logs, cap * sizeof(struct rep_log *));
+	if (more == NULL)
+		return false;
+	node->logs = more;
+	node->log_cap = cap;
+	return true;
+}
+
+struct rep_log *rep_log_make(struct rep_node *node, const struct tr_log_id *id)
+{
+	struct rep_log *log = rep_log_find(node, id);
+	struct rep_unit *scope, *author;
+
+	if (log != NULL || node->log_count >= TR_LOGS_MAX)
+		return log;
+	scope = rep_unit_make(node, id->scope);
+	author = rep_unit_make(node, id->author);
+	log = calloc(1, sizeof(*log));
+	if (log == NULL || scope == NULL || author == NULL || !room(node) ||
+	    !rep_map_add(&node->by_log, mix(id), (uint32_t)node->log_count + 1)) {
+		free(log);
+		rep_node_fail(node, TR_E_NOMEM);
+		return NULL;
+	}
+	log->id = *id;
+	node->logs[node->log_count++] = log;
+	log->handle = (uint32_t)node->log_count;
+	log->next_in_scope = scope->first_log;
+	scope->first_log = log->handle;
+	log->next_by_author = author->first_own_log;
+	author->first_own_log = log->handle;
+	return log;
+}
+
+void rep_log_free(struct rep_log *log)
+{
+	if (log == NULL)
+		return;
+	free(log->vec);
+	free(log);
+}
+
+void rep_log_store(struct rep_node *node, struct rep_log *log)
+{
+	uint8_t row[ROW_FIXED + TR_VECTOR_MAX * ROW_ENTRY];
+	struct rep_key key = rep_key_handle(log->handle);
+	uint8_t *p = row + ROW_FIXED;
+
+	row[0] = ROW_VERSION;
+	wire_put_be64(row + 1, log->id.author.v);
+	wire_put_be64(row + 9, log->id.inc);
+	wire_put_be64(row + 17, log->id.scope.v);
+	row[25] = log->id.lane;
+	wire_put_be64(row + 26, log->seq);
+	memcpy(row + 34, log->head.b, 32);
+	wire_put_be64(row + 66, log->way[REP_WAY_UP].acked);
+	wire_put_be64(row + 74, log->way[REP_WAY_DOWN].acked);
+	wire_put_be64(row + 82, log->receipt_seq);
+	wire_put_be16(row + 90, log->vec_count);
+	for (uint16_t i = 0; i < log->vec_count; i++, p += ROW_ENTRY) {
+		wire_put_be32(p, log->vec[i].log);
+		wire_put_be64(p + 4, log->vec[i].seq);
+		memcpy(p + 12, log->vec[i].h16, 16);
+	}
+	log->stored = true;
+	rep_node_put(node, REP_T_LOG, rep_key_bytes(&key),
+	    rep_bytes(row, (size_t)(p - row)));
+}
+
+/* Handles are dense from 1 but a row may be missing: a log that was only
+ * defined, never filled.  Its handle is taken by a placeholder. */
+static struct rep_log *make_at(struct rep_node *node, uint32_t handle, const struct tr_log_id *id)
+{
+	struct rep_log *log;
+
+	while (node->log_count + 1 < handle) {
+		struct tr_log_id none = {.inc = node->log_count + 1};
+
+		if (!room(node) || (log = calloc(1, sizeof(*log))) == NULL) {
+			rep_node_fail(node, TR_E_NOMEM);
+			return NULL;
+		}
+		log->id = none;
+		node->logs[node->log_count++] = log;
+		log->handle = (uint32_t)node->log_count;
+	}
+	return rep_log_make(node, id);
+}
+
+static void load_row(struct rep_node *node, struct tr_bytes key, struct tr_bytes row)
+{
+	struct tr_log_id id;
+	struct rep_log *log;
+	size_t count;
+
+	if (key.size != 4 || row.size < ROW_FIXED || row.data[0] != ROW_VERSION ||
+	    (count = wire_get_be16(row.data + 90)) > TR_VECTOR_MAX ||
+	    row.size != ROW_FIXED + count * ROW_ENTRY) {
+		rep_node_fail(node, TR_E_DAMAGED);
+		return;
+	}
+	id.author.v = wire_get_be64(row.data + 1);
+	id.inc = wire_get_be64(row.data + 9);
+	id.scope.v = wire_get_be64(row.data + 17);
+	id.lane = row.data[25];
+	log = make_at(node, wire_get_be32(key.data), &id);
+	if (log == NULL || log->handle != wire_get_be32(key.data)) {
+		rep_node_fail(node, TR_E_DAMAGED);
+		return;
+	}
+	log->stored = true;
+	log->seq = wire_get_be64(row.data + 26);
+	memcpy(log->head.b, row.data + 34, 32);
+	log->way[REP_WAY_UP].acked = wire_get_be64(row.data + 66);
+	log->way[REP_WAY_DOWN].acked = wire_get_be64(row.data + 74);
+	log->receipt_seq = wire_get_be64(row.data + 82);
+	for (size_t i = 0; i < count; i++) {
+		const uint8_t *p = row.data + ROW_FIXED + i * ROW_ENTRY;
+
+		if (!rep_log_vec_set(log, wire_get_be32(p), wire_get_be64(p + 4), p + 12))
+			rep_node_fail(node, TR_E_NOMEM);
+	}
+	rep_unit_find(node, id.author)->here_ops += log->seq;
+}
+
+void rep_log_load(struct rep_node *node)
+{
+	uint8_t last[REP_KEY_MAX];
+	struct tr_bytes from = {last, 0}, key, row;
+	bool after = false;
+
+	while (rep_seek(node->view, REP_T_LOG, from, after, &key, &row) == 0) {
+		load_row(node, key, row);
+		if (node->rc != 0 || key.size > sizeof(last))
+			return;
+		memcpy(last, key.data, key.size);
+		from.size = key.size;
+		after = true;
+	}
+}
+
+int rep_log_hash_at(struct rep_node *node, const struct rep_log *log, uint64_t seq, struct tr_hash *out)
+{
+	struct rep_key key = rep_key_seq(log->handle, seq);
+	struct tr_bytes row;
+	int rc;
+
+	if (seq == log->seq) {
+		*out = log->head;
+		return 0;
+	}
+	if (seq > log->seq || seq == 0)
+		return TR_E_NOTFOUND;
+	rc = rep_node_get(node, REP_T_SEG, rep_key_bytes(&key), &row);
+	if (rc != 0)
+		return rc;
+	if (row.size < REP_SEG_ROW_HEAD)
+		return TR_E_DAMAGED;
+	memcpy(out->b, row.data, 32);
+	return 0;
+}
+
+struct rep_vec_entry *rep_log_vec(const struct rep_log *log, uint32_t other)
+{
+	for (uint16_t i = 0; i < log->vec_count; i++)
+		if (log->vec[i].log == other)
+			return &log->vec[i];
+	return NULL;
+}
+
+bool rep_log_vec_set(struct rep_log *log, uint32_t other, uint64_t seq, const uint8_t h16[static 16])
+{
+	struct rep_vec_entry *e = rep_log_vec(log, other);
+
+	if (e == NULL) {
+		if (log->vec_count >= TR_VECTOR_MAX)
+			return false;
+		if (log->vec_count == log->vec_cap) {
+			uint16_t cap = (uint16_t)(log->vec_cap ? log->vec_cap * 2 : 4);
+			struct rep_vec_entry *more =
+			    realloc(log->vec, cap * sizeof(*more));
+
+			if (more == NULL)
+				return false;
+			log->vec = more;
+			log->vec_cap = cap;
+		}
+		e = &log->vec[log->vec_count++];
+		e->log = other;
+	}
+	e->seq = seq;
+	memcpy(e->h16, h16, 16);
+	return true;
+}
+
+struct rep_log *rep_log_first_of_scope(const struct rep_node *node, struct tr_nid scope)
+{
+	const struct rep_unit *unit = rep_unit_find(node, scope);
+
+	return unit != NULL ? rep_log_get(node, unit->first_log) : NULL;
+}

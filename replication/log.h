@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * log -- the logs that this node holds, in memory and as rows.
+ */
+#ifndef REPLICATION_LOG_H
+#define REPLICATION_LOG_H
+
+#include "replication/node.h"
+
+struct rep_log *rep_log_find(const struct rep_node *node, const struct tr_log_id *id); /* NULL */
+struct rep_log *rep_log_get(const struct rep_node *node, uint32_t handle);              /* NULL */
+/* Found or made; NULL: no memory (sticky) or TR_LOGS_MAX. */
+struct rep_log *rep_log_make(struct rep_node *node, const struct tr_log_id *id);
+void rep_log_store(struct rep_node *node, struct rep_log *log);
+void rep_log_load(struct rep_node *node);
+/* Hash of the segment that ends at seq.  0; TR_E_NOTFOUND. */
+int rep_log_hash_at(struct rep_node *node, const struct rep_log *log, uint64_t seq, struct tr_hash *out);
+/* Entry of the author's vector; NULL if none. */
+struct rep_vec_entry *rep_log_vec(const struct rep_log *log, uint32_t other);
+/* Adds or replaces; false: TR_VECTOR_MAX or no memory. */
+bool rep_log_vec_set(struct rep_log *log, uint32_t other, uint64_t seq, const uint8_t h16[static 16]);
+/* First log of a scope; go on with rep_log_get(log->next_in_scope). */
+struct rep_log *rep_log_first_of_scope(const struct rep_node *node, struct tr_nid scope);
+void rep_log_free(struct rep_log *log);
+
+/* REP_T_SEG value: hash(32) received ms(8), then the encoded Seg. */
+#define REP_SEG_ROW_HEAD 40
+
+/* Digest over the logs of a scope that have ops: 16 bytes. */
+void rep_log_digest_scope(const struct rep_node *node, struct tr_nid scope, uint8_t out[static 16]);
+/* Over all logs by one author: first 8 bytes as a number. */
+uint64_t rep_log_digest_author(const struct rep_node *node, const struct rep_unit *author);
+/* Over every log whose scope lies at or under `top`; nid 0 = all. */
+void rep_log_digest_reach(const struct rep_node *node, struct tr_nid top, uint8_t out[static 16]);
+
+#endif

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * node -- what a node keeps in memory; private to replication/.
+ *
+ * Everything here can be loaded again from the store; the store is the truth.
+ * During a step, view/batch/wall/mono are set and rc is sticky: after a
+ * store error every further put is a no-op and the step returns the error.
+ *
+ * Invariants (executable copy: check.c):
+ *  1 logs[h-1]->handle == h; by_log finds it under its identity.
+ *  2 a log's seq is the last sequence of its newest stored segment;
+ *    own logs also have open ops above it.
+ *  3 way.acked <= way.sent; sent <= seq.
+ *  4 a link in LIVE or COMPARE has a peer.
+ */
+#ifndef REPLICATION_NODE_H
+#define REPLICATION_NODE_H
+
+#include "proto/wire.h"
+#include "replication/map.h"
+#include "replication/rep.h"
+#include "replication/rng.h"
+
+#define REP_WAY_UP 0
+#define REP_WAY_DOWN 1
+#define REP_WAY_FILE 2 /* a bundle under way; beside the links */
+#define REP_WAYS 3
+#define REP_CLASSES 4 /* data classes of a link: E, X, R, B */
+#define REP_DELAYS 256
+
+/* What one neighbour has of a log. */
+struct rep_way {
+	uint64_t acked;       /* durable there, as it said last */
+	uint64_t sent;        /* handed to the link in this session */
+	uint32_t session;     /* in which sent, theirs and defined are true */
+	uint32_t theirs;      /* the peer's handle; 0 = not defined to us */
+	bool defined;         /* our LOGDEF went out */
+	bool parted;          /* the peer holds another history */
+	bool queued;          /* in its link's send queue */
+	bool ack_queued;      /* in its link's acknowledgement queue */
+	uint32_t next_send;   /* handle of the next log in the queue; 0 = end */
+	uint32_t next_ack;
+};
+
+struct rep_vec_entry { /* of an author's vector, with local handles */
+	uint32_t log;
+	uint64_t seq;
+	uint8_t h16[16];
+};
+
+struct rep_log {
+	uint32_t handle;
+	struct tr_log_id id;
+	uint64_t seq;             /* stored in segments */
+	struct tr_hash head;      /* hash of the newest segment; zero if none */
+	struct rep_vec_entry *vec; /* the author's vector as of its newest segment */
+	uint16_t vec_count, vec_cap;
+	struct rep_way way[REP_WAYS];
+	uint64_t receipt_seq;
+	uint32_t next_in_scope;   /* handle; 0 = end */
+	uint32_t next_by_author;
+	struct rep_open *open;    /* own logs only: ops not yet signed */
+	bool stored;              /* has a row in REP_T_LOG */
+	uint8_t deliver_pending;
+};
+
+/* Ops of one own log that wait for their segment. */
+struct rep_open {
+	struct rep_log *log;
+	struct rep_open *next;    /* in node->opens */
+	uint32_t count, persisted; /* ops here; of them with a row in REP_T_OPEN */
+	struct tr_hlc hlc;        /* of the first op */
+	int64_t since_mono_ms;
+	size_t size;
+	uint32_t offset[TR_SEG_OPS_MAX];
+	uint8_t data[TR_SEG_BYTES_SOFT + TR_OP_BYTES_MAX];
+};
+
+struct rep_unit {
+	struct tr_nid nid, parent; /* parent 0: top, or not known */
+	uint32_t index;
+	uint8_t level;
+	bool has_cert;            /* joined */
+	bool own_or_below;        /* in this node's subtree, itself included */
+	bool on_path;             /* on the way to the root, itself included */
+	struct rep_cert cert;     /* newest serial */
+	char unit[TR_UNIT_PATH_MAX + 1]; /* declared, also before it joins */
+	char title[TR_TITLE_MAX + 1];
+	uint32_t caps;            /* declared */
+	uint32_t first_log;       /* logs of this scope; 0 = none */
+	uint32_t first_own_log;   /* logs by this author */
+	uint64_t here_ops;        /* ops by this author held here */
+	/* newest HEAD */
+	bool has_head;
+	uint32_t head_ctr;
+	struct tr_hlc head_hlc;
+	uint64_t head_own;
+	uint32_t head_own_ops, head_unsent, head_oldest_s;
+	uint32_t xseq[2 * (TR_LEVEL_MAX + 1)];
+	uint8_t xseq_count;
+	bool head_dirty;          /* to be passed on upward */
+	int64_t head_differs_ms;  /* mono, since when own digests differ; 0 = equal */
+	bool head_alarmed;
+	/* newest SUMMARY */
+	bool has_summary, summary_dirty;
+	enum tr_peer_state state;
+	uint64_t waiting, waiting_bytes, oldest_s;
+	int64_t last_seen_ms, summary_ms;
+	char version[32];
+	/* RECEIPT of this scope */
+	uint32_t receipt_ctr;
+	bool receipt_due;         /* top: the scope grew */
+	bool receipt_dirty;       /* to be passed on downward */
+	int64_t receipt_mono_ms;  /* when the last one was made */
+	struct rep_pending_receipt *pending; /* names heads that are not here yet */
+};
+
+struct rep_pending_receipt {
+	uint32_t ctr;
+	struct tr_hlc hlc;
+	uint8_t sig[64];
+	uint16_t count;
+	struct { uint32_t log; uint64_t seq; uint32_t h4; } f[TR_VECTOR_MAX];
+};
+
+struct rep_sent { /* one segment in flight */
+	uint32_t log;
+	uint64_t last;
+	uint32_t bytes;
+	int64_t origin_ms;
+};
+
+struct rep_link {
+	uint32_t number;
+	uint8_t way;              /* REP_WAY_UP: the peer is above, else DOWN */
+	uint8_t slot;             /* in rep_log.way: the same, or FILE */
+	bool is_bundle;           /* frames of a file, not a session */
+	bool has_transport;
+	enum rep_link_state state;
+	struct tr_nid peer;
+	struct tr_key user;
+	bool is_enrolling;        /* came with the key of an invitation */
+	uint8_t invite_id[TR_TOKEN_ID_SIZE];
+	uint32_t session, epoch;  /* epoch: own number of this session, for rep_way.session */
+	uint32_t tx_n, rx_n;
+	enum tr_profile profile;
+	uint32_t credit, max_frame, beat_s;
+	/* compare */
+	uint8_t hello_fd[16];     /* child: what HELLO said */
+	bool peer_done, sent_full, sent_scopes;
+	struct rep_map peer_scopes; /* scope -> index into peer_digests */
+	uint64_t *peer_digests;
+	size_t peer_digest_count, peer_digest_cap;
+	struct rep_map theirs;    /* peer's handle -> own handle */
+	struct rep_map certs_sent; /* nid -> serial, this session */
+	struct rep_map frontier;  /* own handle -> index into frontier_seq: FULL of the peer */
+	uint64_t *frontier_seq;
+	size_t frontier_count, frontier_cap;
+	uint32_t empty_logs;      /* defined by the peer, nothing behind them yet */
+	/* sending */
+	uint32_t queue_head[REP_CLASSES], queue_tail[REP_CLASSES];
+	int32_t deficit[REP_CLASSES];
+	struct rep_sent *sent;    /* ring */
+	size_t sent_first, sent_count, sent_cap;
+	uint64_t inflight;
+	/* acknowledging */
+	uint32_t ack_head, ack_tail;
+	uint64_t ack_bytes;
+	int64_t ack_since_ms;
+	/* times, mono */
+	int64_t rx_ms, tx_ms, deadline_ms, next_try_ms, head_ms;
+	uint32_t tries, backoff_ms;
+	uint32_t ping_n;
+	int64_t ping_ms;
+	const char *last_error;
+	bool force_dial, head_due, live_new, paused;
+	/* statistics */
+	int64_t seen_wall_ms, since_wall_ms;
+	uint32_t rtt_ms;
+	uint64_t sent_bytes, received_bytes, sent_frames, received_frames, bad_frames;
+	uint32_t delays[REP_DELAYS];
+	uint32_t delay_count;
+	char version[32];
+};
+
+struct rep_node {
+	struct rep_sign_keys keys;
+	enum tr_profile profile;
+	const char *version;
+	struct rep_root root;
+	struct tr_hash root_hash;
+	struct rep_cert cert;     /* own */
+	struct rep_cert top;      /* the zone's top node */
+	bool is_top;
+	uint64_t inc, store_id;
+	struct rep_rng rng;
+	uint64_t last_hlc;
+	bool clock_dirty;
+	int64_t offset_ms;        /* parent's clock minus ours */
+	bool has_offset;
+	int64_t offset_mono_ms;   /* when it was measured */
+	struct wire_arena *arena;
+	struct rep_record *record; /* scratch */
+	struct rep_op *op;         /* scratch */
+	struct rep_op *op2;        /* scratch for local writes */
+
+	struct rep_unit **units;
+	size_t unit_count, unit_cap;
+	struct rep_unit **order;  /* the declared ones by code path */
+	size_t order_count, order_cap;
+	struct rep_map by_nid;
+	struct rep_log **logs;
+	size_t log_count, log_cap;
+	struct rep_map by_log;
+	struct rep_link **links;  /* [0] = parent */
+	size_t link_count, link_cap;
+	struct rep_map by_link;
+	struct rep_open *opens;   /* with ops */
+	struct rep_open *open_pool;
+	void *frame;              /* scratch of plan.c */
+	uint8_t *seg_row;          /* scratch: REP_SEG_ROW_HEAD + TR_SEG_BYTES_MAX */
+	uint32_t epochs;
+	struct rep_link *bundle;  /* the import under way */
+
+	bool is_full, allow_sent, heads_dirty, summaries_dirty, receipts_due, receipts_dirty, registrar_due;
+	struct tr_nid *to_register; /* top: provisional certificates to countersign */
+	size_t to_register_count, to_register_cap;
+	uint32_t head_ctr;
+	struct tr_hlc last_receipt_hlc;
+	uint64_t violations, forged, bad_frames, held_segments;
+	int64_t summary_mono_ms, check_mono_ms;
+	int64_t *child_seen;      /* per unit index: wall */
+
+	/* of the step under way */
+	const struct rep_view *view;
+	struct rep_batch *batch;
+	int64_t wall_ms, mono_ms;
+	int rc;
+};
+
+/* ---- small helpers used everywhere (node_help.c) ---- */
+
+void rep_node_put(struct rep_node *node, enum rep_table table, struct tr_bytes key, struct tr_bytes value);
+void rep_node_del(struct rep_node *node, enum rep_table table, struct tr_bytes key);
+/* 0, TR_E_NOTFOUND; other errors also become sticky. */
+int rep_node_get(struct rep_node *node, enum rep_table table, struct tr_bytes key, struct tr_bytes *value);
+void rep_node_fail(struct rep_node *node, int rc); /* first error stays */
+void rep_node_trace(struct rep_node *node, int code, struct tr_nid peer, uint64_t a, uint64_t b, const char *text);
+void rep_node_trace_rec(struct rep_node *node, int code, struct tr_nid peer, uint8_t kind,
+    const struct tr_rec_id *rec, uint64_t a, uint64_t b);
+int64_t rep_node_now_ms(const struct rep_node *node); /* wall + offset */
+struct tr_hlc rep_node_stamp(struct rep_node *node);  /* next hybrid stamp */
+uint8_t rep_node_clockq(const struct rep_node *node);
+
+static inline struct tr_bytes rep_bytes(const void *data, size_t size)
+{
+	return (struct tr_bytes){data, size};
+}
+
+static inline int64_t rep_hlc_ms(struct tr_hlc hlc)
+{
+	return (int64_t)(hlc.v >> 16);
+}
+
+#endif

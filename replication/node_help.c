@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "replication/node.h"
+
+#include "proto/err.h"
+#include "replication/batch.h"
+
+#define DAY_MS ((int64_t)24 * 3600 * 1000)
+
+void rep_node_fail(struct rep_node *node, int rc)
+{
+	if (node->rc == 0)
+		node->rc = rc;
+}
+
+void rep_node_put(struct rep_node *node, enum rep_table table, struct tr_bytes key, struct tr_bytes value)
+{
+	if (node->rc == 0)
+		node->rc = rep_put(node->view, table, key, value);
+}
+
+void rep_node_del(struct rep_node *node, enum rep_table table, struct tr_bytes key)
+{
+	if (node->rc == 0)
+		node->rc = rep_del(node->view, table, key);
+}
+
+int rep_node_get(struct rep_node *node, enum rep_table table, struct tr_bytes key, struct tr_bytes *value)
+{
+	int rc = rep_get(node->view, table, key, value);
+
+	if (rc != 0 && rc != TR_E_NOTFOUND)
+		rep_node_fail(node, rc);
+	return rc;
+}
+
+void rep_node_trace_rec(struct rep_node *node, int code, struct tr_nid peer, uint8_t kind,
+    const struct tr_rec_id *rec, uint64_t a, uint64_t b)
+{
+	struct rep_effect fx = {.kind = REP_FX_TRACE};
+
+	fx.trace.code = code;
+	fx.trace.peer = peer;
+	fx.trace.kind = kind;
+	fx.trace.rec = *rec;
+	fx.trace.a = a;
+	fx.trace.b = b;
+	rep_batch_put(node->batch, &fx);
+}
+
+void rep_node_trace(struct rep_node *node, int code, struct tr_nid peer, uint64_t a, uint64_t b, const char *text)
+{
+	struct rep_effect fx = {.kind = REP_FX_TRACE};
+
+	fx.trace.code = code;
+	fx.trace.peer = peer;
+	fx.trace.a = a;
+	fx.trace.b = b;
+	fx.trace.text = text;
+	rep_batch_put(node->batch, &fx);
+}
+
+int64_t rep_node_now_ms(const struct rep_node *node)
+{
+	int64_t now = node->wall_ms + (node->has_offset ? node->offset_ms : 0);
+
+	return now > 0 ? now : 0;
+}
+
+/* Kulkarni et al. 2014; display and tie-break only, so a remote stamp does
+ * not move it. */
+struct tr_hlc rep_node_stamp(struct rep_node *node)
+{
+	uint64_t now = (uint64_t)rep_node_now_ms(node) << 16;
+
+	node->last_hlc = now > node->last_hlc ? now : node->last_hlc + 1;
+	node->clock_dirty = true;
+	return (struct tr_hlc){node->last_hlc};
+}
+
+uint8_t rep_node_clockq(const struct rep_node *node)
+{
+	if (node->is_top)
+		return 2;
+	if (node->has_offset && node->mono_ms - node->offset_mono_ms < DAY_MS)
+		return 2;
+	/* behind our own last stamp by more than a day: the clock is wrong */
+	if (rep_node_now_ms(node) + DAY_MS < (int64_t)(node->last_hlc >> 16))
+		return 0;
+	return 1;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A frame: session and order are checked, then its content. */
+#include "replication/on.h"
+
+#include "proto/err.h"
+#include "replication/compare.h"
+#include "replication/head.h"
+#include "replication/link.h"
+#include "replication/receipt.h"
+#include "replication/take.h"
+#include "replication/trust.h"
+#include "replication/unit.h"
+
+#define BAD_FRAMES_MAX 16 /* in one session, then it ends */
+
+static int on_segs(struct rep_node *node, struct rep_link *link, const Terrace__Segs *segs)
+{
+	int first = 0;
+
+	if (segs->n_seg > TR_SCAN_FIELDS_MAX)
+		return TR_E_INPUT;
+	for (size_t i = 0; i < segs->n_seg && node->rc == 0; i++) {
+		int rc = rep_take_segment(node, link, rep_bytes(segs->seg[i].data, segs->seg[i].len));
+
+		first = first != 0 ? first : rc;
+	}
+	return first;
+}
+
+static int on_need(struct rep_node *node, struct rep_link *link, const Terrace__Need *need)
+{
+	const struct rep_unit *unit = rep_unit_find(node, (struct tr_nid){need->nid});
+
+	if (need->what != TR_NEED_CERT || unit == NULL || !(unit->own_or_below || unit->on_path))
+		return TR_E_INPUT;
+	rep_link_cert(node, link, unit->nid);
+	return 0;
+}
+
+static int on_ping(struct rep_node *node, struct rep_link *link, const Terrace__Ping *ping)
+{
+	Terrace__Msg msg = TERRACE__MSG__INIT;
+	Terrace__Ping reply = TERRACE__PING__INIT;
+
+	if (!ping->reply) {
+		reply.n = ping->n;
+		reply.reply = 1;
+		reply.t_ms = (uint64_t)rep_node_now_ms(node);
+		reply.t_peer_ms = ping->t_ms;
+		msg.m_case = TERRACE__MSG__M_PING;
+		msg.ping = &reply;
+		rep_link_send(node, link, &msg);
+		return 0;
+	}
+	if (ping->n != link->ping_n || link->ping_ms == 0)
+		return 0;
+	link->rtt_ms = (uint32_t)(node->mono_ms - link->ping_ms);
+	link->ping_ms = 0;
+	if (link->way == REP_WAY_UP && link->rtt_ms <= 5000) {
+		node->offset_ms = (int64_t)ping->t_ms + link->rtt_ms / 2 - node->wall_ms;
+		node->has_offset = true;
+		node->offset_mono_ms = node->mono_ms;
+	}
+	return 0;
+}
+
+int rep_on_content(struct rep_node *node, struct rep_link *link, const Terrace__Msg *msg)
+{
+	switch (msg->m_case) {
+	case TERRACE__MSG__M_LOGDEF: return rep_take_logdef(node, link, msg->logdef);
+	case TERRACE__MSG__M_FRONTIER: return rep_compare_frontier(node, link, msg->frontier);
+	case TERRACE__MSG__M_SEGS: return on_segs(node, link, msg->segs);
+	case TERRACE__MSG__M_HEAD: return rep_head_take(node, msg->head);
+	case TERRACE__MSG__M_RECEIPT: return rep_receipt_take(node, link, msg->receipt);
+	case TERRACE__MSG__M_CERT:
+		return rep_trust_admit(node, rep_bytes(msg->cert.data, msg->cert.len), link->peer);
+	case TERRACE__MSG__M_SUMMARY:
+		rep_summary_take(node, link, msg->summary);
+		return 0;
+	case TERRACE__MSG__M_NEED: return link->is_bundle ? TR_E_INPUT : on_need(node, link, msg->need);
+	case TERRACE__MSG__M_PING: return link->is_bundle ? TR_E_INPUT : on_ping(node, link, msg->ping);
+	case TERRACE__MSG__M_HELLO:
+	case TERRACE__MSG__M_WELCOME:
+	case TERRACE__MSG__M_ENROLL:
+	case TERRACE__MSG__M_ENROLLOK:
+	case TERRACE__MSG__M_BYE:
+	case TERRACE__MSG__M__NOT_SET:
+	default: return TR_E_INPUT;
+	}
+}
+
+static void bad(struct rep_node *node, struct rep_link *link, int rc)
+{
+	node->bad_frames++;
+	link->bad_frames++;
+	rep_node_trace(node, REP_TRACE_FRAME_BAD, link->peer, (uint64_t)-rc, 0, tr_err_code(rc));
+}
+
+/* A frame of a running session. */
+static void in_session(struct rep_node *node, struct rep_link *link, const Terrace__Msg *msg)
+{
+	int rc;
+
+	if (link->session == 0 || msg->session != link->session) {
+		/* the other end may think that a session is on */
+		if (msg->m_case != TERRACE__MSG__M_BYE && link->way == REP_WAY_DOWN)
+			rep_on_bye_send(node, link, msg->session, "no such session");
+		return;
+	}
+	if (msg->n != link->rx_n + 1) {
+		rep_node_trace(node, REP_TRACE_SESSION_GAP, link->peer, link->rx_n, msg->n, NULL);
+		rep_on_bye_send(node, link, link->session, "frames missing");
+		rep_link_down(node, link, true, "frames missing");
+		return;
+	}
+	link->rx_n = msg->n;
+	if (msg->m_case == TERRACE__MSG__M_BYE) {
+		rep_link_down(node, link, true, "peer ended the session");
+		return;
+	}
+	if (msg->m_case == TERRACE__MSG__M_WELCOME)
+		rc = rep_on_welcome(node, link, msg->welcome);
+	else if (link->state == REP_LINK_LIVE || link->state == REP_LINK_COMPARE)
+		rc = rep_on_content(node, link, msg);
+	else
+		rc = TR_E_INPUT;
+	if (rc == 0 || node->rc != 0)
+		return;
+	bad(node, link, rc);
+	if (rc == TR_E_GAP || rc == TR_E_NOCERT || link->bad_frames % BAD_FRAMES_MAX == 0) {
+		rep_on_bye_send(node, link, link->session, tr_err_code(rc));
+		rep_link_down(node, link, true, tr_err_code(rc));
+	}
+}
+
+void rep_on_frame(struct rep_node *node, const struct rep_event *event)
+{
+	struct rep_link *link = rep_link_find(node, event->link);
+	Terrace__Msg *msg;
+	int rc;
+
+	if (link == NULL || !link->has_transport)
+		return;
+	link->received_bytes += event->frame.size;
+	link->received_frames++;
+	rc = wire_msg_decode(node->arena, event->frame, &msg);
+	if (rc == TR_E_NOMEM) {
+		rep_node_fail(node, rc);
+		return;
+	}
+	if (rc != 0) {
+		bad(node, link, rc);
+		if (link->bad_frames % BAD_FRAMES_MAX == 0)
+			rep_link_down(node, link, true, "malformed frames");
+		return;
+	}
+	link->rx_ms = node->mono_ms;
+	link->seen_wall_ms = node->wall_ms;
+	if (link->is_enrolling) {
+		if (msg->m_case == TERRACE__MSG__M_ENROLL)
+			rep_on_enroll(node, link, msg);
+		else
+			bad(node, link, TR_E_INPUT);
+	} else if (msg->m_case == TERRACE__MSG__M_HELLO && link->way == REP_WAY_DOWN) {
+		rep_on_hello(node, link, msg);
+	} else {
+		in_session(node, link, msg);
+	}
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Transport up and down, HELLO, WELCOME, BYE. */
+#include "replication/on.h"
+
+#include <string.h>
+
+#include "proto/err.h"
+#include "replication/batch.h"
+#include "replication/compare.h"
+#include "replication/head.h"
+#include "replication/link.h"
+#include "replication/own.h"
+#include "replication/receipt.h"
+#include "replication/unit.h"
+
+static void close_transport(struct rep_node *node, uint32_t number)
+{
+	struct rep_effect fx = {.kind = REP_FX_CLOSE, .link = number};
+
+	rep_batch_put(node->batch, &fx);
+}
+
+static struct tr_nid child_of_key(const struct rep_node *node, const struct tr_key *user)
+{
+	for (size_t i = 0; i < node->unit_count; i++) {
+		const struct rep_unit *unit = node->units[i];
+
+		if (unit->has_cert && unit->parent.v == node->cert.nid.v &&
+		    memcmp(unit->cert.curve_pk.b, user->b, sizeof(user->b)) == 0)
+			return unit->nid;
+	}
+	return (struct tr_nid){0};
+}
+
+static struct rep_link *enrolling_link(struct rep_node *node)
+{
+	for (size_t i = 1; i < node->link_count; i++)
+		if (node->links[i]->is_enrolling && !node->links[i]->has_transport)
+			return node->links[i];
+	return rep_link_make(node, UINT32_MAX);
+}
+
+static void child_up(struct rep_node *node, const struct rep_event *event)
+{
+	struct tr_nid peer = child_of_key(node, &event->user);
+	uint8_t invite[TR_TOKEN_ID_SIZE];
+	struct rep_link *link = NULL;
+
+	if (peer.v != 0) {
+		link = rep_link_of_peer(node, peer);
+	} else if (rep_on_enroll_key(node, &event->user, invite)) {
+		link = enrolling_link(node);
+		if (link != NULL) {
+			link->is_enrolling = true;
+			link->way = link->slot = REP_WAY_DOWN;
+			memcpy(link->invite_id, invite, sizeof(invite));
+		}
+	}
+	if (link == NULL) {
+		close_transport(node, event->link);
+		return;
+	}
+	if (link->has_transport && link->number != event->link)
+		rep_link_down(node, link, true, "newer connection");
+	link->number = event->link;
+	link->has_transport = true;
+	link->user = event->user;
+}
+
+void rep_on_link_up(struct rep_node *node, const struct rep_event *event)
+{
+	struct rep_link *up = node->links[0];
+
+	if (event->link != REP_LINK_UP) {
+		child_up(node, event);
+		return;
+	}
+	if (node->is_top || up->state != REP_LINK_DIAL)
+		return;
+	up->has_transport = true;
+	rep_on_hello_send(node, up);
+}
+
+void rep_on_link_down(struct rep_node *node, const struct rep_event *event)
+{
+	struct rep_link *link = rep_link_find(node, event->link);
+	const char *why = "connection lost";
+
+	if (link == NULL || (link->way == REP_WAY_UP && link->state == REP_LINK_OFF))
+		return;
+	if (event->down == REP_DOWN_UNREACHABLE)
+		why = "unreachable";
+	if (event->down == REP_DOWN_REFUSED_KEY)
+		why = "key refused by the parent";
+	rep_link_down(node, link, false, why);
+	if (link->way == REP_WAY_UP && event->down == REP_DOWN_REFUSED_KEY)
+		rep_link_backoff(node, link, true);
+}
+
+void rep_on_hello_send(struct rep_node *node, struct rep_link *link)
+{
+	Terrace__Msg msg = TERRACE__MSG__INIT;
+	Terrace__Hello hello = TERRACE__HELLO__INIT;
+	uint8_t fd[16], version[64];
+	size_t version_size = strlen(node->version);
+
+	rep_link_session(node, link, (uint32_t)rep_rng_id(&node->rng) | 1);
+	rep_own_close_all(node); /* a contact: what waits goes with it */
+	rep_compare_digest(node, link, fd);
+	memcpy(link->hello_fd, fd, sizeof(fd));
+	rep_compare_equal(node, link, true);
+	version_size = version_size < sizeof(version) ? version_size : sizeof(version);
+	memcpy(version, node->version, version_size);
+	hello.proto_min = TR_PROTO_MIN;
+	hello.proto_max = TR_PROTO_MAX;
+	hello.nid = node->cert.nid.v;
+	hello.serial = node->cert.serial;
+	hello.store = node->store_id;
+	hello.fd = (ProtobufCBinaryData){sizeof(fd), fd};
+	hello.profile = node->profile;
+	hello.max_frame = TR_FRAME_DATA_MAX;
+	hello.credit = link->credit;
+	hello.root_ver = node->root.version;
+	hello.version = (ProtobufCBinaryData){version_size, version};
+	hello.rcpt = rep_receipt_sum(node, node->cert.nid);
+	msg.m_case = TERRACE__MSG__M_HELLO;
+	msg.hello = &hello;
+	rep_link_state(node, link, REP_LINK_HELLO_SENT, NULL);
+	rep_link_send(node, link, &msg);
+}
+
+void rep_on_bye_send(struct rep_node *node, struct rep_link *link, uint32_t session, const char *why)
+{
+	Terrace__Msg msg = TERRACE__MSG__INIT;
+	Terrace__Bye bye = TERRACE__BYE__INIT;
+	uint32_t kept = link->session, n = link->tx_n;
+	uint8_t text[64];
+	size_t size = strlen(why) < sizeof(text) ? strlen(why) : sizeof(text);
+
+	memcpy(text, why, size);
+	bye.text = (ProtobufCBinaryData){size, text};
+	msg.m_case = TERRACE__MSG__M_BYE;
+	msg.bye = &bye;
+	link->session = session;
+	rep_link_send(node, link, &msg);
+	link->session = kept;
+	if (session != kept)
+		link->tx_n = n;
+}
+
+static uint32_t verdict(const struct rep_node *node, const struct rep_link *link, const Terrace__Hello *hello)
+{
+	const struct rep_unit *unit = rep_unit_find(node, link->peer);
+
+	if (unit == NULL || hello->nid != link->peer.v)
+		return TR_VERDICT_ENROL;
+	if (hello->proto_min > TR_PROTO_MAX || hello->proto_max < TR_PROTO_MIN)
+		return TR_VERDICT_VERSION;
+	if (hello->serial < unit->cert.serial)
+		return TR_VERDICT_SERIAL;
+	if (link->paused)
+		return TR_VERDICT_BUSY;
+	return TR_VERDICT_OK;
+}
+
+static void copy_version(struct rep_link *link, ProtobufCBinaryData v)
+{
+	size_t n = v.len < sizeof(link->version) - 1 ? v.len : sizeof(link->version) - 1;
+
+	memset(link->version, 0, sizeof(link->version));
+	if (n > 0)
+		memcpy(link->version, v.data, n);
+}
+
+static void take_profile(struct rep_link *link, const Terrace__Hello *hello)
+{
+	bool metered = hello->profile == TR_PROFILE_METERED || hello->profile == TR_PROFILE_BURST;
+
+	link->profile = metered ? (enum tr_profile)hello->profile : TR_PROFILE_FIBRE;
+	link->credit = metered ? TR_CREDIT_METERED : TR_CREDIT_FIBRE;
+	link->beat_s = metered ? TR_BEAT_METERED_S : TR_BEAT_FIBRE_S;
+	if (hello->credit >= TR_FRAME_DATA_MIN && hello->credit < link->credit)
+		link->credit = hello->credit;
+	link->max_frame = TR_FRAME_DATA_MAX;
+	if (hello->max_frame >= TR_FRAME_DATA_MIN && hello->max_frame < link->max_frame)
+		link->max_frame = hello->max_frame;
+}
+
+void rep_on_hello(struct rep_node *node, struct rep_link *link, const Terrace__Msg *in)
+{
+	const Terrace__Hello *hello = in->hello;
+	Terrace__Msg msg = TERRACE__MSG__INIT;
+	Terrace__Welcome w = TERRACE__WELCOME__INIT;
+	uint8_t fd[16], version[64];
+	size_t version_size = strlen(node->version) < sizeof(version) ? strlen(node->version) : sizeof(version);
+	bool equal;
+
+	if (in->session == 0 || in->n != 1 || hello->fd.len != 16)
+		return;
+	rep_link_session(node, link, in->session);
+	link->rx_n = 1;
+	take_profile(link, hello);
+	copy_version(link, hello->version);
+	rep_own_close_all(node);
+	memcpy(version, node->version, version_size);
+	rep_compare_digest(node, link, fd);
+	equal = memcmp(fd, hello->fd.data, 16) == 0;
+	w.proto = TR_PROTO_MAX;
+	w.verdict = verdict(node, link, hello);
+	w.serial = rep_unit_find(node, link->peer) != NULL ? rep_unit_find(node, link->peer)->cert.serial : 0;
+	w.time_ms = (uint64_t)rep_node_now_ms(node);
+	w.fd = (ProtobufCBinaryData){sizeof(fd), fd};
+	w.max_frame = TR_FRAME_DATA_MAX;
+	w.credit = link->credit;
+	w.beat_s = link->beat_s;
+	w.cert_serial = node->cert.serial;
+	w.version = (ProtobufCBinaryData){version_size, version};
+	w.heads = rep_head_sum(node, link->peer);
+	msg.m_case = TERRACE__MSG__M_WELCOME;
+	msg.welcome = &w;
+	rep_link_send(node, link, &msg);
+	if (w.verdict != TR_VERDICT_OK) {
+		rep_node_trace(node, REP_TRACE_LINK_REFUSED, link->peer, w.verdict, hello->serial, NULL);
+		rep_link_down(node, link, false, "refused");
+		return;
+	}
+	if (hello->rcpt != rep_receipt_sum(node, link->peer))
+		rep_receipt_resend(node, link);
+	if (equal) {
+		rep_compare_equal(node, link, false);
+		rep_link_live(node, link);
+	} else {
+		rep_link_state(node, link, REP_LINK_COMPARE, NULL);
+		rep_compare_begin(node, link);
+	}
+}
+
+static int refused(struct rep_node *node, struct rep_link *link, uint32_t v)
+{
+	static const char *const why[] = {"", "", "parent does not know this unit", "an older key",
+	    "revoked", "no common protocol version", "paused by the parent", "another zone"};
+
+	rep_node_trace(node, REP_TRACE_LINK_REFUSED, link->peer, v, 0, NULL);
+	rep_link_down(node, link, true, v < sizeof(why) / sizeof(why[0]) ? why[v] : "refused");
+	if (v != TR_VERDICT_BUSY) {
+		rep_link_state(node, link, REP_LINK_REFUSED, link->last_error);
+		rep_link_backoff(node, link, true);
+	}
+	return 0;
+}
+
+int rep_on_welcome(struct rep_node *node, struct rep_link *link, const Terrace__Welcome *w)
+{
+	if (link->way != REP_WAY_UP || link->state != REP_LINK_HELLO_SENT || w->fd.len != 16)
+		return TR_E_INPUT;
+	if (w->verdict != TR_VERDICT_OK)
+		return refused(node, link, w->verdict);
+	if (w->credit >= TR_FRAME_DATA_MIN && w->credit < link->credit)
+		link->credit = w->credit;
+	if (w->max_frame >= TR_FRAME_DATA_MIN && w->max_frame < link->max_frame)
+		link->max_frame = w->max_frame;
+	if (w->beat_s >= 5 && w->beat_s <= 3600)
+		link->beat_s = w->beat_s;
+	copy_version(link, w->version);
+	if (!node->has_offset) {
+		node->offset_ms = (int64_t)w->time_ms - node->wall_ms;
+		node->has_offset = true;
+		node->offset_mono_ms = node->mono_ms;
+	}
+	if (w->heads != rep_head_sum(node, node->cert.nid))
+		rep_head_resend(node);
+	if (memcmp(link->hello_fd, w->fd.data, 16) == 0) {
+		rep_link_live(node, link);
+		rep_compare_confirm(node, link);
+	} else {
+		rep_link_state(node, link, REP_LINK_COMPARE, NULL);
+		rep_compare_begin(node, link);
+	}
+	return 0;
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A local write from a door: found or made, checked by the same rules that
+ * every other node will apply, then one op.
+ */
+#include "replication/on.h"
+
+#include <string.h>
+
+#include "proto/err.h"
+#include "replication/batch.h"
+#include "replication/change.h"
+#include "replication/fold.h"
+#include "replication/keys.h"
+#include "replication/log.h"
+#include "replication/own.h"
+#include "replication/status.h"
+#include "replication/unit.h"
+
+#define F_CASE_SOURCE 1
+#define F_CASE_SOURCE_ID 2
+#define F_DIR_ID 1
+#define F_DIR_TARGETS 2
+#define F_DIR_TARGET 3
+#define F_DIR_ISSUER 4
+#define F_DIR_PRIORITY 10
+#define F_STATUS 40
+#define DAY_MS ((int64_t)24 * 3600 * 1000)
+#define KEY_ROW 26 /* version(1) kind(1) id(16) record version(4) created(1) ... */
+
+static const struct rep_value *value_of(const struct rep_write *w, uint16_t field)
+{
+	for (size_t i = 0; i < w->value_count; i++)
+		if (w->values[i].field == field)
+			return &w->values[i];
+	return NULL;
+}
+
+static void uuid_v7(struct rep_node *node, struct tr_rec_id *out)
+{
+	uint64_t ms = (uint64_t)rep_node_now_ms(node);
+
+	rep_rng_bytes(&node->rng, out->b, sizeof(out->b)); /* RFC 9562 section 5.7 */
+	for (int i = 0; i < 6; i++)
+		out->b[i] = (uint8_t)(ms >> (40 - 8 * i));
+	out->b[6] = (uint8_t)(0x70 | (out->b[6] & 0x0f));
+	out->b[8] = (uint8_t)(0x80 | (out->b[8] & 0x3f));
+}
+
+/* ---- idempotency keys: same key, same answer ---- */
+
+static bool repeated(struct rep_node *node, const struct rep_write *w, struct rep_reply *r)
+{
+	struct rep_key key;
+	struct tr_bytes row;
+
+	if (w->key.size == 0)
+		return false;
+	key = rep_key_idem(w->key);
+	if (rep_node_get(node, REP_T_KEY, rep_key_bytes(&key), &row) != 0 || row.size != KEY_ROW)
+		return false;
+	r->kind = row.data[1];
+	memcpy(r->id.b, row.data + 2, 16);
+	r->version = wire_get_be32(row.data + 18);
+	r->created = row.data[22] != 0;
+	r->unchanged = row.data[23] != 0;
+	r->repeated = true;
+	return true;
+}
+
+static void remember(struct rep_node *node, const struct rep_write *w, const struct rep_reply *r)
+{
+	struct rep_key key, day;
+	uint8_t row[KEY_ROW] = {1, r->kind};
+
+	if (w->key.size == 0)
+		return;
+	key = rep_key_idem(w->key);
+	day = rep_key_idem_day((uint32_t)(rep_node_now_ms(node) / DAY_MS), &key);
+	memcpy(row + 2, r->id.b, 16);
+	wire_put_be32(row + 18, r->version);
+	row[22] = r->created;
+	row[23] = r->unchanged;
+	rep_node_put(node, REP_T_KEY, rep_key_bytes(&key), rep_bytes(row, sizeof(row)));
+	rep_node_put(node, REP_T_KEY, rep_key_bytes(&day), rep_bytes("", 0));
+}
+
+/* ---- which record ---- */
+
+/* 0: node->record is loaded; TR_E_NOTFOUND: r->id is where a new one would be. */
+static int locate(struct rep_node *node, const struct rep_write *w, struct rep_reply *r)
+{
+	const struct rep_value *source = value_of(w, F_CASE_SOURCE);
+	const struct rep_value *id = value_of(w, F_CASE_SOURCE_ID);
+
+	if (w->has_id) {
+		r->id = w->id;
+		return rep_record_load(node->record, node->view, w->kind, &w->id);
+	}
+	if (w->kind == TR_KIND_CASE && source != NULL && id != NULL &&
+	    source->type == REP_VALUE_TEXT && id->type == REP_VALUE_TEXT &&
+	    rep_find_source(node->view, source->t, id->t, &r->id, 1) == 1)
+		return rep_record_load(node->record, node->view, w->kind, &r->id);
+	if (w->must_exist)
+		return TR_E_NOREC;
+	uuid_v7(node, &r->id);
+	return TR_E_NOTFOUND;
+}
+
+static int home_of(const struct rep_node *node, const struct rep_write *w, struct tr_nid *scope, struct rep_reply *r)
+{
+	*scope = w->home.v != 0 ? w->home : node->cert.nid;
+	if (rep_unit_under(node, *scope, node->cert.nid))
+		return 0;
+	r->unit = *scope;
+	return TR_E_SCOPE;
+}
+
+/* Units that answer for a case lie on the path home -> root. */
+static int check_units(const struct rep_node *node, const struct rep_op *op, struct tr_nid scope, struct rep_reply *r)
+{
+	for (uint16_t i = 0; i < op->value_count; i++) {
+		const struct rep_field *f = rep_schema_field(op->type, op->values[i].field);
+		const struct rep_value *v = &op->values[i];
+
+		if (op->type != TR_KIND_CASE || f == NULL)
+			continue;
+		if (f->type == REP_TYPE_UNIT && v->type == REP_VALUE_INT &&
+		    !rep_unit_on_path(node, (struct tr_nid){(uint64_t)v->i}, scope)) {
+			r->field = f->id;
+			r->unit.v = (uint64_t)v->i;
+			return TR_E_SCOPE;
+		}
+		if (f->type != REP_TYPE_UNITS || v->type != REP_VALUE_BYTES)
+			continue;
+		for (size_t k = 0; k + 8 <= v->t.size; k += 8) {
+			r->unit.v = wire_get_be64(v->t.data + k);
+			if (!rep_unit_on_path(node, r->unit, scope)) {
+				r->field = f->id;
+				return TR_E_SCOPE;
+			}
+		}
+	}
+	return 0;
+}
+
+static int error_of(enum rep_why why)
+{
+	switch (why) {
+	case REP_WHY_NONE: return 0;
+	case REP_WHY_CAP:
+	case REP_WHY_TARGET: return TR_E_AUTH;
+	case REP_WHY_STEP:
+	case REP_WHY_SAME_PERSON:
+	case REP_WHY_REASON: return TR_E_STEP;
+	case REP_WHY_NO_CREATE: return TR_E_NOREC;
+	case REP_WHY_FIXED:
+	case REP_WHY_TWICE: return TR_E_EXISTS;
+	case REP_WHY_LIMIT: return TR_E_LIMIT;
+	case REP_WHY_FIELD:
+	default: return TR_E_TYPE;
+	}
+}
+
+static uint8_t lane_of(const struct rep_write *w)
+{
+	static const char emergency[] = "emergency";
+	const struct rep_value *priority = value_of(w, F_DIR_PRIORITY);
+	int64_t most = rep_schema_value(rep_schema_field(TR_KIND_DIRECTIVE, F_DIR_PRIORITY), emergency,
+	    sizeof(emergency) - 1);
+
+	if (w->kind == TR_KIND_DIRECTIVE)
+		return priority != NULL && priority->i == most ? TR_LANE_E : TR_LANE_X;
+	if (w->kind == TR_KIND_UNIT)
+		return TR_LANE_X;
+	return w->bulk ? TR_LANE_B : TR_LANE_R;
+}
+
+/* The op is decided on as every other node will, then written. */
+static int commit_op(struct rep_node *node, struct rep_op *op, struct tr_nid scope, uint8_t lane, struct rep_reply *r)
+{
+	struct rep_log *log = rep_own_log(node, scope, lane);
+	struct rep_applied applied;
+	struct rep_cause cause;
+	struct rep_fold fold;
+	uint64_t seq = 0;
+	int rc;
+
+	if (log == NULL)
+		return TR_E_NOMEM;
+	rep_own_fold(node, log, &fold);
+	fold.hlc = (struct tr_hlc){node->last_hlc};
+	rep_fold_cause(&fold, TR_SEQ_MAX, 0, &cause);
+	r->why = rep_merge_check(node->record, op, &cause, &r->field);
+	r->status_from = rep_record_status(node->record);
+	for (uint16_t i = 0; i < op->value_count; i++)
+		if (op->values[i].field == F_STATUS)
+			r->status_to = (uint8_t)op->values[i].i;
+	if (r->why != REP_WHY_NONE)
+		return error_of(r->why);
+	rc = check_units(node, op, scope, r);
+	if (rc == 0)
+		rc = rep_own_add(node, &fold, op, &seq);
+	if (rc != 0)
+		return rc;
+	rep_fold_op(node, &fold, seq, op, true, &applied);
+	r->version = node->record->version;
+	return node->rc;
+}
+
+static void op_start(struct rep_op *op, const struct rep_write *w,
+    const struct tr_rec_id *id, enum tr_op_kind kind)
+{
+	memset(op, 0, offsetof(struct rep_op, values));
+	op->kind = kind;
+	op->rec = *id;
+	op->flags = w->flags;
+	op->has_body = true;
+	op->type = w->kind;
+	op->actor = w->actor;
+}
+
+static int create(struct rep_node *node, const struct rep_write *w, struct rep_reply *r)
+{
+	struct rep_op *op = node->op2;
+	struct tr_nid scope;
+	int rc = home_of(node, w, &scope, r);
+
+	if (rc == 0 && w->value_count > TR_FIELDS_MAX)
+		rc = TR_E_LIMIT;
+	if (rc != 0)
+		return rc;
+	if (w->has_version || w->resolve_group != 0)
+		return TR_E_NOREC;
+	op_start(op, w, &r->id, TR_OP_CREATE);
+	rc = rep_change_create(op, w, &r->field);
+	if (rc != 0)
+		return rc;
+	rep_record_init(node->record, w->kind, &r->id, scope, lane_of(w));
+	r->created = true;
+	return commit_op(node, op, scope, lane_of(w), r);
+}
+
+static int edit(struct rep_node *node, const struct rep_write *w, struct rep_reply *r)
+{
+	struct rep_op *op = node->op2;
+	const struct rep_record *rec = node->record;
+	int rc;
+
+	r->version = rec->version;
+	if (w->has_version && w->if_version != rec->version)
+		return TR_E_VERSION;
+	if (!rep_unit_under(node, rec->scope, node->cert.nid))
+		return TR_E_SCOPE;
+	op_start(op, w, &rec->id, TR_OP_SET);
+	if (w->resolve_group != 0)
+		rc = rep_change_resolve(op, rec, w);
+	else
+		rc = rep_change_edit(op, rec, node->view, w, node->cert.nid, node->inc, &r->field);
+	if (rc != 0)
+		return rc;
+	if (op->value_count == 0) {
+		r->unchanged = true;
+		return 0;
+	}
+	return commit_op(node, op, rec->scope, rec->lane, r);
+}
+
+/* ---- directives: one record a target, all or none ---- */
+
+static int check_targets(const struct rep_node *node, const struct rep_write *w, struct rep_reply *r)
+{
+	if (w->target_count > TR_TARGETS_MAX)
+		return TR_E_LIMIT;
+	for (size_t i = 0; i < w->target_count; i++) {
+		r->unit = w->targets[i];
+		if (rep_unit_find(node, w->targets[i]) == NULL)
+			return TR_E_NOUNIT;
+		if (w->targets[i].v == node->cert.nid.v || !rep_unit_under(node, w->targets[i], node->cert.nid))
+			return TR_E_SCOPE;
+	}
+	return (node->cert.caps & TR_CAP_DIRECT) != 0 ? 0 : TR_E_AUTH;
+}
+
+static int one_target(struct rep_node *node, const struct rep_write *w, struct tr_nid target,
+    const struct tr_rec_id *directive, struct rep_reply *r)
+{
+	struct rep_op *op = node->op2;
+	struct tr_rec_id id;
+	int rc;
+
+	uuid_v7(node, &id);
+	op_start(op, w, &id, TR_OP_CREATE);
+	rc = rep_change_create(op, w, &r->field);
+	if (rc != 0)
+		return rc;
+	if (op->value_count + 4 > TR_FIELDS_MAX)
+		return TR_E_LIMIT;
+	op->values[op->value_count++] = (struct rep_value){F_DIR_ID, TR_ACT_SET, REP_VALUE_BYTES, 0, {directive->b, 16}};
+	op->values[op->value_count++] = (struct rep_value){F_DIR_TARGETS, TR_ACT_SET, REP_VALUE_INT, (int64_t)w->target_count, {NULL, 0}};
+	op->values[op->value_count++] = (struct rep_value){F_DIR_TARGET, TR_ACT_SET, REP_VALUE_INT, (int64_t)target.v, {NULL, 0}};
+	op->values[op->value_count++] = (struct rep_value){F_DIR_ISSUER, TR_ACT_SET, REP_VALUE_INT, (int64_t)node->cert.nid.v, {NULL, 0}};
+	rep_record_init(node->record, w->kind, &id, target, lane_of(w));
+	r->id = id;
+	return commit_op(node, op, target, lane_of(w), r);
+}
+
+static int directive(struct rep_node *node, const struct rep_write *w, struct rep_reply *r)
+{
+	int rc = check_targets(node, w, r);
+
+	uuid_v7(node, &r->directive_id);
+	for (size_t i = 0; i < w->target_count && rc == 0; i++) {
+		rc = one_target(node, w, w->targets[i], &r->directive_id, r);
+		/* what decides is the same for every target: only the first can be refused */
+		TR_ASSERT(rc == 0 || i == 0 || node->rc != 0);
+	}
+	r->created = rc == 0;
+	return rc;
+}
+
+void rep_on_write(struct rep_node *node, const struct rep_write *w)
+{
+	struct rep_effect fx = {.kind = REP_FX_REPLY};
+	struct rep_reply *r = &fx.reply;
+	int rc;
+
+	r->ticket = w->ticket;
+	r->kind = w->kind;
+	if (node->is_full) {
+		r->rc = TR_E_FULL;
+	} else if (!repeated(node, w, r)) {
+		if (w->target_count > 0) {
+			r->rc = directive(node, w, r);
+		} else {
+			rc = locate(node, w, r);
+			r->rc = rc == 0 ? edit(node, w, r) : rc;
+			if (rc == TR_E_NOTFOUND)
+				r->rc = w->must_exist ? TR_E_NOREC : create(node, w, r);
+		}
+		if (r->rc == 0)
+			remember(node, w, r);
+		else if (r->rc == TR_E_DAMAGED || r->rc == TR_E_NOMEM || r->rc == TR_E_IO)
+			rep_node_fail(node, r->rc);
+	}
+	rep_batch_put(node->batch, &fx);
+}

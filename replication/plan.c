@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "replication/plan.h"
+
+#include <string.h>
+
+#include "proto/err.h"
+#include "replication/ack.h"
+#include "replication/chain.h"
+#include "replication/link.h"
+#include "replication/log.h"
+#include "replication/queue.h"
+
+#define DEPTH_MAX TR_VECTOR_MAX
+#define RUN_MAX 16 /* segments of one log before the next log's turn */
+#define SEGS_PER_FRAME_MAX 1024
+
+/* Bytes a class may send a round.  E and X go first; while lower classes wait
+ * the shares keep those from starving (docs/protocol.md "Scheduler"). */
+static const int32_t quantum[REP_CLASSES] = {96 * 1024, 64 * 1024, 64 * 1024, 16 * 1024};
+
+struct frame {
+	Terrace__Segs segs;
+	ProtobufCBinaryData list[SEGS_PER_FRAME_MAX];
+	size_t bytes;
+};
+
+static size_t frame_max(const struct rep_link *link)
+{
+	size_t max = link->max_frame;
+
+	if (link->profile != TR_PROFILE_FIBRE && max > 4 * 1024)
+		max = 4 * 1024;
+	return max;
+}
+
+/* The log whose next segment may go now: `log`, or one that it waits for. */
+static struct rep_log *ready(struct rep_node *node, struct rep_link *link, struct rep_log *log,
+    struct rep_chain_row *row, Terrace__Seg **seg)
+{
+	for (int depth = 0; depth < DEPTH_MAX; depth++) {
+		struct rep_way *way = rep_queue_way(link, log);
+		struct rep_log *before = NULL;
+		int rc;
+
+		if (way->sent >= log->seq || way->parted)
+			return NULL;
+		rc = rep_chain_find(node->view, log->handle, way->sent + 1, row);
+		if (rc == 0)
+			rc = wire_seg_decode(node->arena, row->bytes, seg);
+		if (rc != 0) {
+			rep_node_fail(node, rc == TR_E_NOTFOUND ? TR_E_DAMAGED : rc);
+			return NULL;
+		}
+		for (size_t i = 0; i < (*seg)->n_ctx && before == NULL; i++) {
+			struct rep_log *other = rep_log_get(node, (*seg)->ctx[i]->log);
+
+			if (other != NULL && rep_queue_way(link, other)->sent < (*seg)->ctx[i]->seq)
+				before = other;
+		}
+		if (before == NULL)
+			return log;
+		log = before;
+	}
+	return NULL;
+}
+
+static void flush_frame(struct rep_node *node, struct rep_link *link, struct frame *frame)
+{
+	Terrace__Msg msg = TERRACE__MSG__INIT;
+
+	if (frame->segs.n_seg == 0)
+		return;
+	msg.m_case = TERRACE__MSG__M_SEGS;
+	msg.segs = &frame->segs;
+	rep_link_send(node, link, &msg);
+	frame->segs.n_seg = 0;
+	frame->bytes = 0;
+}
+
+static void start_frame(struct frame *frame)
+{
+	terrace__segs__init(&frame->segs);
+	frame->segs.seg = frame->list;
+	frame->bytes = 0;
+}
+
+/* One segment of this log (or of what it waits for) into the frame. */
+static bool add_one(struct rep_node *node, struct rep_link *link, struct rep_log *log, struct frame *frame)
+{
+	struct rep_chain_row row;
+	Terrace__Seg *seg;
+	union { const uint8_t *in; uint8_t *out; } cast;
+	struct rep_log *from = ready(node, link, log, &row, &seg);
+
+	if (from == NULL)
+		return false;
+	if (frame->segs.n_seg == SEGS_PER_FRAME_MAX ||
+	    (frame->segs.n_seg > 0 && frame->bytes + row.bytes.size > frame_max(link)))
+		flush_frame(node, link, frame);
+	for (size_t i = 0; i < seg->n_ctx; i++)
+		rep_link_define(node, link, rep_log_get(node, seg->ctx[i]->log));
+	rep_link_define(node, link, from);
+	if (!rep_ack_sent(node, link, from, row.last, row.bytes.size, (int64_t)(seg->hlc >> 16)))
+		return false;
+	/* the row may have moved: defining a log reads the store, writes nothing */
+	cast.in = row.bytes.data;
+	frame->list[frame->segs.n_seg++] = (ProtobufCBinaryData){row.bytes.size, cast.out};
+	frame->bytes += row.bytes.size + 4;
+	rep_queue_way(link, from)->sent = row.last;
+	return true;
+}
+
+static bool lower_waits(const struct rep_link *link, unsigned cls)
+{
+	for (unsigned c = cls + 1; c < REP_CLASSES; c++)
+		if (link->queue_head[c] != 0)
+			return true;
+	return false;
+}
+
+/* A class's turn: until its deficit, the credit or its queue is used up. */
+static void send_class(struct rep_node *node, struct rep_link *link, unsigned cls, struct frame *frame)
+{
+	link->deficit[cls] += quantum[cls];
+	while (link->deficit[cls] > 0 && link->inflight < link->credit && node->rc == 0) {
+		struct rep_log *log = rep_queue_take(node, link, cls);
+		uint64_t before = link->inflight;
+		bool more = true;
+
+		if (log == NULL)
+			break;
+		for (int i = 0; i < RUN_MAX && more && link->inflight < link->credit; i++)
+			more = add_one(node, link, log, frame);
+		if (lower_waits(link, cls))
+			link->deficit[cls] -= (int32_t)(link->inflight - before);
+		rep_queue_send(node, link, log); /* no-op when all is sent */
+		if (!more && link->inflight == before)
+			break;
+	}
+	if (link->queue_head[cls] == 0 || link->deficit[cls] > quantum[cls])
+		link->deficit[cls] = 0;
+}
+
+void rep_plan_send(struct rep_node *node, struct rep_link *link)
+{
+	struct frame *frame = node->frame;
+	uint64_t before;
+
+	if (link->state != REP_LINK_LIVE || rep_queue_is_empty(link))
+		return;
+	do {
+		before = link->inflight;
+		for (unsigned cls = 0; cls < REP_CLASSES; cls++) {
+			start_frame(frame);
+			send_class(node, link, cls, frame);
+			flush_frame(node, link, frame);
+		}
+	} while (link->inflight > before && link->inflight < link->credit && node->rc == 0);
+	wire_arena_reset(node->arena);
+}
+
+size_t rep_plan_scratch(void)
+{
+	return sizeof(struct frame);
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "replication/queue.h"
+
+#include "proto/err.h"
+#include "replication/log.h"
+#include "replication/unit.h"
+
+unsigned rep_queue_class(uint8_t lane)
+{
+	switch (lane) {
+	case TR_LANE_E: return 0;
+	case TR_LANE_X: return 1;
+	case TR_LANE_R: return 2;
+	default: return 3;
+	}
+}
+
+struct rep_way *rep_queue_way(const struct rep_link *link, struct rep_log *log)
+{
+	struct rep_way *way = &log->way[link->slot];
+
+	if (way->session != link->epoch) {
+		way->session = link->epoch;
+		way->sent = way->acked;
+		way->theirs = 0;
+		way->defined = way->parted = false;
+		way->queued = way->ack_queued = false;
+		way->next_send = way->next_ack = 0;
+	}
+	return way;
+}
+
+bool rep_queue_in_reach(const struct rep_node *node, const struct rep_link *link, struct tr_nid scope)
+{
+	struct tr_nid below = link->way == REP_WAY_UP ? node->cert.nid : link->peer;
+
+	return rep_unit_under(node, scope, below);
+}
+
+struct rep_link *rep_queue_link(const struct rep_node *node, const struct rep_log *log, unsigned way)
+{
+	struct rep_link *link = NULL;
+
+	if (way == REP_WAY_UP) {
+		link = node->links[0];
+		if (!rep_unit_under(node, log->id.scope, node->cert.nid))
+			return NULL;
+	} else {
+		const struct rep_unit *child = rep_unit_child_towards(node, log->id.scope);
+		uint32_t number;
+		size_t pos;
+
+		for (bool ok = child != NULL && rep_map_first(&node->by_link, child->nid.v, &pos, &number);
+		     ok; ok = rep_map_next(&node->by_link, child->nid.v, &pos, &number))
+			if (node->links[number]->peer.v == child->nid.v)
+				link = node->links[number];
+	}
+	return link != NULL && link->state == REP_LINK_LIVE ? link : NULL;
+}
+
+void rep_queue_send(struct rep_node *node, struct rep_link *link, struct rep_log *log)
+{
+	struct rep_way *way = rep_queue_way(link, log);
+	unsigned cls = rep_queue_class(log->id.lane);
+
+	if (way->queued || way->parted || way->sent >= log->seq)
+		return;
+	way->queued = true;
+	way->next_send = 0;
+	if (link->queue_head[cls] == 0)
+		link->queue_head[cls] = log->handle;
+	else
+		rep_log_get(node, link->queue_tail[cls])->way[link->slot].next_send = log->handle;
+	link->queue_tail[cls] = log->handle;
+}
+
+void rep_queue_offer(struct rep_node *node, struct rep_log *log)
+{
+	for (unsigned way = 0; way < 2; way++) {
+		struct rep_link *link = rep_queue_link(node, log, way);
+
+		if (link != NULL)
+			rep_queue_send(node, link, log);
+	}
+}
+
+struct rep_log *rep_queue_take(struct rep_node *node, struct rep_link *link, unsigned cls)
+{
+	struct rep_log *log = rep_log_get(node, link->queue_head[cls]);
+
+	if (log == NULL)
+		return NULL;
+	link->queue_head[cls] = log->way[link->slot].next_send;
+	if (link->queue_head[cls] == 0)
+		link->queue_tail[cls] = 0;
+	log->way[link->slot].queued = false;
+	log->way[link->slot].next_send = 0;
+	return log;
+}
+
+bool rep_queue_is_empty(const struct rep_link *link)
+{
+	for (unsigned cls = 0; cls < REP_CLASSES; cls++)
+		if (link->queue_head[cls] != 0)
+			return false;
+	return true;
+}
+
+void rep_queue_ack(struct rep_node *node, struct rep_link *link, struct rep_log *log)
+{
+	struct rep_way *way = rep_queue_way(link, log);
+
+	if (way->ack_queued)
+		return;
+	way->ack_queued = true;
+	way->next_ack = 0;
+	if (link->ack_head == 0) {
+		link->ack_head = log->handle;
+		link->ack_since_ms = node->mono_ms;
+	} else {
+		rep_log_get(node, link->ack_tail)->way[link->slot].next_ack = log->handle;
+	}
+	link->ack_tail = log->handle;
+}
+
+struct rep_log *rep_queue_take_ack(struct rep_node *node, struct rep_link *link)
+{
+	struct rep_log *log = rep_log_get(node, link->ack_head);
+
+	if (log == NULL)
+		return NULL;
+	link->ack_head = log->way[link->slot].next_ack;
+	if (link->ack_head == 0)
+		link->ack_tail = 0;
+	log->way[link->slot].ack_queued = false;
+	log->way[link->slot].next_ack = 0;
+	return log;
+}
+
+void rep_queue_clear(struct rep_node *node, struct rep_link *link)
+{
+	for (unsigned cls = 0; cls < REP_CLASSES; cls++)
+		while (rep_queue_take(node, link, cls) != NULL)
+			;
+	while (rep_queue_take_ack(node, link) != NULL)
+		;
+}

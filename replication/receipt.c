@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "replication/receipt.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium/crypto_sign.h>
+
+#include "proto/err.h"
+#include "replication/keys.h"
+#include "replication/link.h"
+#include "replication/log.h"
+#include "replication/queue.h"
+#include "replication/unit.h"
+
+#define PURPOSE "terrace/receipt/1"
+#define HEAD_SIZE 30 /* issuer(8) scope(8) ctr(4) hlc(8) count(2) */
+#define ENTRY 41     /* author(8) inc(8) lane(1) seq(8) h16(16) */
+#define CANON_MAX (sizeof(PURPOSE) + HEAD_SIZE + TR_VECTOR_MAX * ENTRY)
+#define EVERY_MS 200 /* one scope's receipts, at most */
+
+struct line {
+	const struct rep_log *log;
+	uint64_t seq;
+	uint8_t h16[16];
+};
+
+static int order(const void *a, const void *b)
+{
+	const struct tr_log_id *x = &((const struct line *)a)->log->id;
+	const struct tr_log_id *y = &((const struct line *)b)->log->id;
+
+	if (x->author.v != y->author.v)
+		return x->author.v < y->author.v ? -1 : 1;
+	if (x->inc != y->inc)
+		return x->inc < y->inc ? -1 : 1;
+	return (int)x->lane - (int)y->lane;
+}
+
+/* Purpose, header, sorted entries. */
+static size_t canon(uint8_t *out, struct tr_nid issuer, struct tr_nid scope, uint32_t ctr,
+    struct tr_hlc hlc, struct line *lines, size_t count)
+{
+	uint8_t *p = out;
+
+	qsort(lines, count, sizeof(*lines), order);
+	memcpy(p, PURPOSE, sizeof(PURPOSE));
+	p += sizeof(PURPOSE);
+	wire_put_le64(p, issuer.v);
+	wire_put_le64(p + 8, scope.v);
+	wire_put_le32(p + 16, ctr);
+	wire_put_le64(p + 20, hlc.v);
+	wire_put_be16(p + 28, (uint16_t)count);
+	p += HEAD_SIZE;
+	for (size_t i = 0; i < count; i++, p += ENTRY) {
+		wire_put_le64(p, lines[i].log->id.author.v);
+		wire_put_le64(p + 8, lines[i].log->id.inc);
+		p[16] = lines[i].log->id.lane;
+		wire_put_le64(p + 17, lines[i].seq);
+		memcpy(p + 25, lines[i].h16, 16);
+	}
+	return (size_t)(p - out);
+}
+
+static void keep(struct rep_node *node, struct rep_unit *scope, uint32_t ctr, struct tr_hlc hlc,
+    const uint8_t *bytes, size_t size, const uint8_t sig[static 64], const struct line *lines, size_t count)
+{
+	struct rep_key key = rep_key_nid(scope->nid);
+	uint8_t row[CANON_MAX + 64];
+
+	memcpy(row, bytes, size);
+	memcpy(row + size, sig, 64);
+	rep_node_put(node, REP_T_RCPT, rep_key_bytes(&key), rep_bytes(row, size + 64));
+	scope->receipt_ctr = ctr;
+	scope->receipt_dirty = node->receipts_dirty = true;
+	if (hlc.v > node->last_receipt_hlc.v)
+		node->last_receipt_hlc = hlc;
+	for (size_t i = 0; i < count; i++) {
+		struct rep_log *log = rep_log_get(node, lines[i].log->handle);
+
+		if (lines[i].seq > log->receipt_seq) {
+			log->receipt_seq = lines[i].seq;
+			rep_log_store(node, log);
+		}
+	}
+	rep_node_trace(node, REP_TRACE_RECEIPT, scope->nid, ctr, count, NULL);
+}
+
+static void make(struct rep_node *node, struct rep_unit *scope)
+{
+	struct line lines[TR_VECTOR_MAX];
+	uint8_t bytes[CANON_MAX], sig[64];
+	struct tr_hlc hlc = rep_node_stamp(node);
+	size_t n = 0, size;
+
+	for (const struct rep_log *log = rep_log_get(node, scope->first_log); log != NULL;
+	     log = rep_log_get(node, log->next_in_scope)) {
+		if (log->seq == 0 || n == TR_VECTOR_MAX)
+			continue;
+		lines[n].log = log;
+		lines[n].seq = log->seq;
+		memcpy(lines[n].h16, log->head.b, 16);
+		n++;
+	}
+	size = canon(bytes, node->cert.nid, scope->nid, scope->receipt_ctr + 1, hlc, lines, n);
+	crypto_sign_detached(sig, NULL, bytes, size, node->keys.sk);
+	scope->receipt_mono_ms = node->mono_ms;
+	scope->receipt_due = false;
+	keep(node, scope, scope->receipt_ctr + 1, hlc, bytes, size, sig, lines, n);
+}
+
+/* 0; TR_E_GAP: names a head that is not here; TR_E_FORGED. */
+static int judge(struct rep_node *node, struct rep_unit *scope, const struct rep_pending_receipt *r)
+{
+	struct line lines[TR_VECTOR_MAX];
+	uint8_t bytes[CANON_MAX];
+	size_t size;
+
+	for (uint16_t i = 0; i < r->count; i++) {
+		struct tr_hash hash;
+
+		lines[i].log = rep_log_get(node, r->f[i].log);
+		lines[i].seq = r->f[i].seq;
+		if (rep_log_hash_at(node, lines[i].log, lines[i].seq, &hash) != 0)
+			return lines[i].seq > lines[i].log->seq ? TR_E_GAP : TR_E_FORGED;
+		memcpy(lines[i].h16, hash.b, 16);
+	}
+	size = canon(bytes, node->top.nid, scope->nid, r->ctr, r->hlc, lines, r->count);
+	if (crypto_sign_verify_detached(r->sig, bytes, size, node->top.sign_pk.b) != 0)
+		return TR_E_FORGED;
+	keep(node, scope, r->ctr, r->hlc, bytes, size, r->sig, lines, r->count);
+	return 0;
+}
+
+static int settle(struct rep_node *node, struct rep_unit *scope, const struct rep_pending_receipt *r)
+{
+	int rc = judge(node, scope, r);
+
+	if (rc == TR_E_FORGED)
+		rep_node_trace(node, REP_TRACE_RECEIPT_BAD, scope->nid, r->ctr, 0, NULL);
+	return rc;
+}
+
+int rep_receipt_take(struct rep_node *node, struct rep_link *link, const Terrace__Receipt *msg)
+{
+	struct rep_unit *scope = rep_unit_find(node, (struct tr_nid){msg->scope});
+	struct rep_pending_receipt r = {.ctr = msg->ctr, .hlc = {msg->hlc}};
+	int rc;
+
+	if (msg->n_f > TR_VECTOR_MAX || msg->sig.len != 64 || scope == NULL ||
+	    msg->issuer != node->top.nid.v || !scope->own_or_below)
+		return TR_E_INPUT;
+	if (msg->ctr <= scope->receipt_ctr)
+		return 0;
+	r.count = (uint16_t)msg->n_f;
+	memcpy(r.sig, msg->sig.data, 64);
+	for (uint16_t i = 0; i < r.count; i++) {
+		const struct rep_log *log = rep_link_theirs(node, link, msg->f[i]->log);
+
+		if (log == NULL || log->id.scope.v != scope->nid.v)
+			return TR_E_INPUT;
+		r.f[i].log = log->handle;
+		r.f[i].seq = msg->f[i]->seq;
+		r.f[i].h4 = msg->f[i]->h4;
+	}
+	rc = settle(node, scope, &r);
+	if (rc != TR_E_GAP)
+		return rc;
+	if (scope->pending == NULL && (scope->pending = malloc(sizeof(r))) == NULL)
+		return TR_E_NOMEM;
+	*scope->pending = r; /* newest only */
+	return 0;
+}
+
+void rep_receipt_send(struct rep_node *node, struct rep_link *link, const struct rep_unit *scope)
+{
+	struct rep_key key = rep_key_nid(scope->nid);
+	Terrace__Msg msg = TERRACE__MSG__INIT;
+	Terrace__Receipt r = TERRACE__RECEIPT__INIT;
+	Terrace__Ctx f[TR_VECTOR_MAX];
+	Terrace__Ctx *list[TR_VECTOR_MAX];
+	uint8_t copy[CANON_MAX + 64];
+	const uint8_t *p = copy + sizeof(PURPOSE);
+	struct tr_bytes row;
+	size_t n;
+
+	if (rep_node_get(node, REP_T_RCPT, rep_key_bytes(&key), &row) != 0 || row.size > sizeof(copy) ||
+	    row.size < sizeof(PURPOSE) + HEAD_SIZE + 64)
+		return;
+	memcpy(copy, row.data, row.size);
+	n = wire_get_be16(p + 28);
+	if (row.size != sizeof(PURPOSE) + HEAD_SIZE + n * ENTRY + 64)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		const uint8_t *e = p + HEAD_SIZE + i * ENTRY;
+		struct tr_log_id id = {{wire_get_le64(e)}, wire_get_le64(e + 8), scope->nid, e[16]};
+		struct rep_log *log = rep_log_find(node, &id);
+
+		if (log == NULL)
+			return;
+		rep_link_define(node, link, log);
+		terrace__ctx__init(&f[i]);
+		f[i].log = log->handle;
+		f[i].seq = wire_get_le64(e + 17);
+		f[i].h4 = wire_get_le32(e + 25);
+		list[i] = &f[i];
+	}
+	r.issuer = wire_get_le64(p);
+	r.scope = scope->nid.v;
+	r.ctr = wire_get_le32(p + 16);
+	r.hlc = wire_get_le64(p + 20);
+	r.n_f = n;
+	r.f = list;
+	r.sig = (ProtobufCBinaryData){64, copy + row.size - 64};
+	msg.m_case = TERRACE__MSG__M_RECEIPT;
+	msg.receipt = &r;
+	rep_link_send(node, link, &msg);
+}
+
+/* The child that a scope's receipt goes to, if its link is LIVE. */
+static struct rep_link *child_link(const struct rep_node *node, const struct rep_unit *scope)
+{
+	const struct rep_unit *child = rep_unit_child_towards(node, scope->nid);
+
+	for (size_t i = 1; child != NULL && i < node->link_count; i++)
+		if (node->links[i]->peer.v == child->nid.v)
+			return node->links[i]->state == REP_LINK_LIVE ? node->links[i] : NULL;
+	return NULL;
+}
+
+static void make_due(struct rep_node *node)
+{
+	node->receipts_due = false;
+	for (size_t i = 0; i < node->unit_count; i++) {
+		struct rep_unit *scope = node->units[i];
+
+		if (!scope->receipt_due)
+			continue;
+		if (node->mono_ms - scope->receipt_mono_ms >= EVERY_MS || scope->receipt_mono_ms == 0)
+			make(node, scope);
+		else
+			node->receipts_due = true;
+	}
+}
+
+void rep_receipt_flush(struct rep_node *node)
+{
+	if (node->is_top && node->receipts_due)
+		make_due(node);
+	if (!node->receipts_dirty)
+		return;
+	node->receipts_dirty = false;
+	for (size_t i = 0; i < node->unit_count; i++) {
+		struct rep_unit *scope = node->units[i];
+		struct rep_link *link;
+
+		if (scope->pending != NULL && settle(node, scope, scope->pending) != TR_E_GAP) {
+			free(scope->pending);
+			scope->pending = NULL;
+		}
+		if (!scope->receipt_dirty)
+			continue;
+		scope->receipt_dirty = false;
+		link = child_link(node, scope);
+		if (link != NULL)
+			rep_receipt_send(node, link, scope);
+	}
+}
+
+uint64_t rep_receipt_sum(const struct rep_node *node, struct tr_nid top)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < node->unit_count; i++)
+		if (node->units[i]->receipt_ctr != 0 && rep_unit_under(node, node->units[i]->nid, top))
+			sum += node->units[i]->receipt_ctr;
+	return sum;
+}
+
+void rep_receipt_resend(struct rep_node *node, const struct rep_link *link)
+{
+	for (size_t i = 0; i < node->unit_count; i++)
+		if (node->units[i]->receipt_ctr != 0 && rep_unit_under(node, node->units[i]->nid, link->peer))
+			node->units[i]->receipt_dirty = node->receipts_dirty = true;
+}
+
+int64_t rep_receipt_deadline(const struct rep_node *node)
+{
+	int64_t at = INT64_MAX;
+
+	if (!node->receipts_due)
+		return at;
+	for (size_t i = 0; i < node->unit_count; i++)
+		if (node->units[i]->receipt_due && node->units[i]->receipt_mono_ms + EVERY_MS < at)
+			at = node->units[i]->receipt_mono_ms + EVERY_MS;
+	return at;
+}
+
+void rep_receipt_load(struct rep_node *node)
+{
+	for (size_t i = 0; i < node->unit_count; i++) {
+		struct rep_unit *scope = node->units[i];
+		struct rep_key key = rep_key_nid(scope->nid);
+		struct tr_bytes row;
+
+		if (rep_node_get(node, REP_T_RCPT, rep_key_bytes(&key), &row) == 0 &&
+		    row.size >= sizeof(PURPOSE) + HEAD_SIZE + 64) {
+			struct tr_hlc hlc = {wire_get_le64(row.data + sizeof(PURPOSE) + 20)};
+
+			scope->receipt_ctr = wire_get_le32(row.data + sizeof(PURPOSE) + 16);
+			if (hlc.v > node->last_receipt_hlc.v && scope->own_or_below)
+				node->last_receipt_hlc = hlc;
+		}
+		if (node->is_top && scope->first_log != 0) {
+			const struct rep_log *log = rep_log_get(node, scope->first_log);
+
+			for (; log != NULL; log = rep_log_get(node, log->next_in_scope))
+				if (log->seq > log->receipt_seq)
+					scope->receipt_due = node->receipts_due = true;
+		}
+	}
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * receipt -- RECEIPT: the zone's top node says, signed, up to where it holds
+ * a scope.  It flows down; the author knows end to end.
+ *
+ * Signed over the canonical form, sorted (author, inc, lane, seq, h16);
+ * handles on the wire are transport only and rebuilt by the receiver.  A
+ * receipt that names heads not yet here waits until they are.
+ */
+#ifndef REPLICATION_RECEIPT_H
+#define REPLICATION_RECEIPT_H
+
+#include "replication/node.h"
+
+/* 0 (kept, or waiting); TR_E_FORGED, TR_E_INPUT. */
+TR_MUST_CHECK int rep_receipt_take(struct rep_node *node, struct rep_link *link, const Terrace__Receipt *msg);
+/* Top: makes what is due.  Others: tries what waits.  All: passes on downward. */
+void rep_receipt_flush(struct rep_node *node);
+/* Sum of the counters of receipts held for the scopes under `top`. */
+uint64_t rep_receipt_sum(const struct rep_node *node, struct tr_nid top);
+/* Sends what is held for the child's reach once more. */
+void rep_receipt_resend(struct rep_node *node, const struct rep_link *link);
+/* Sends the one of a scope on a link (or into a bundle). */
+void rep_receipt_send(struct rep_node *node, struct rep_link *link, const struct rep_unit *scope);
+int64_t rep_receipt_deadline(const struct rep_node *node);
+void rep_receipt_load(struct rep_node *node);
+
+#endif

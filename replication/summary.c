@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SUMMARY: what a parent says of its children; soft state, newest per node, up only. */
+#include "replication/head.h"
+
+#include <string.h>
+
+#include "replication/link.h"
+#include "replication/log.h"
+#include "replication/queue.h"
+#include "replication/unit.h"
+
+#define EVERY_MS 5000
+
+static enum tr_peer_state state_of(const struct rep_link *link)
+{
+	if (link == NULL || link->state == REP_LINK_NEVER)
+		return TR_PEER_NEVER;
+	if (link->state == REP_LINK_LIVE || link->state == REP_LINK_COMPARE)
+		return TR_PEER_UP;
+	return link->state == REP_LINK_REFUSED ? TR_PEER_REFUSED : TR_PEER_DOWN;
+}
+
+static struct rep_link *link_of(const struct rep_node *node, struct tr_nid peer)
+{
+	for (size_t i = 1; i < node->link_count; i++)
+		if (node->links[i]->peer.v == peer.v)
+			return node->links[i];
+	return NULL;
+}
+
+/* A child of ours: from its link. */
+static void observe(struct rep_node *node, struct rep_unit *unit)
+{
+	const struct rep_link *link = link_of(node, unit->nid);
+
+	unit->has_summary = true;
+	unit->state = state_of(link);
+	unit->summary_ms = node->wall_ms;
+	unit->waiting = 0;
+	for (size_t i = 0; i < node->log_count; i++) {
+		const struct rep_log *log = node->logs[i];
+
+		if (log->seq > log->way[REP_WAY_DOWN].acked && rep_unit_under(node, log->id.scope, unit->nid))
+			unit->waiting += log->seq - log->way[REP_WAY_DOWN].acked;
+	}
+	if (link != NULL) {
+		unit->last_seen_ms = link->seen_wall_ms;
+		memcpy(unit->version, link->version, sizeof(unit->version));
+	}
+}
+
+static void send(struct rep_node *node, struct rep_link *up, const struct rep_unit *unit)
+{
+	Terrace__Msg msg = TERRACE__MSG__INIT;
+	Terrace__Summary s = TERRACE__SUMMARY__INIT;
+	uint8_t version[sizeof(unit->version)];
+
+	memcpy(version, unit->version, sizeof(version));
+	s.nid = unit->nid.v;
+	s.state = unit->state;
+	s.waiting = unit->waiting;
+	s.bytes = unit->waiting_bytes;
+	s.oldest_s = (uint32_t)unit->oldest_s;
+	s.last_seen_ms = (uint64_t)unit->last_seen_ms;
+	s.at_ms = (uint64_t)unit->summary_ms;
+	s.version = (ProtobufCBinaryData){strlen(unit->version), version};
+	msg.m_case = TERRACE__MSG__M_SUMMARY;
+	msg.summary = &s;
+	rep_link_send(node, up, &msg);
+}
+
+void rep_summary_flush(struct rep_node *node)
+{
+	struct rep_link *up = node->links[0];
+
+	if (!node->summaries_dirty || node->mono_ms < node->summary_mono_ms)
+		return;
+	node->summaries_dirty = false;
+	node->summary_mono_ms = node->mono_ms + EVERY_MS;
+	for (size_t i = 0; i < node->unit_count; i++) {
+		struct rep_unit *unit = node->units[i];
+
+		if (!unit->own_or_below || unit->nid.v == node->cert.nid.v)
+			continue;
+		if (!unit->summary_dirty && !up->live_new)
+			continue;
+		unit->summary_dirty = false;
+		if (unit->parent.v == node->cert.nid.v)
+			observe(node, unit);
+		if (!node->is_top && up->state == REP_LINK_LIVE && unit->has_summary)
+			send(node, up, unit);
+	}
+	up->live_new = false;
+}
+
+void rep_summary_take(struct rep_node *node, const struct rep_link *link, const Terrace__Summary *msg)
+{
+	struct rep_unit *unit = rep_unit_find(node, (struct tr_nid){msg->nid});
+
+	/* only about nodes below the child that says it */
+	if (unit == NULL || link->way != REP_WAY_DOWN || unit->nid.v == link->peer.v ||
+	    !rep_unit_under(node, unit->nid, link->peer) || msg->state > TR_PEER_REFUSED)
+		return;
+	unit->has_summary = true;
+	unit->state = (enum tr_peer_state)msg->state;
+	unit->waiting = msg->waiting;
+	unit->waiting_bytes = msg->bytes;
+	unit->oldest_s = msg->oldest_s;
+	unit->last_seen_ms = (int64_t)msg->last_seen_ms;
+	unit->summary_ms = (int64_t)msg->at_ms;
+	memset(unit->version, 0, sizeof(unit->version));
+	if (msg->version.len < sizeof(unit->version))
+		memcpy(unit->version, msg->version.data, msg->version.len);
+	unit->summary_dirty = node->summaries_dirty = true;
+}

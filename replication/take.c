@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "replication/take.h"
+
+#include <string.h>
+
+#include "proto/err.h"
+#include "replication/chain.h"
+#include "replication/fold.h"
+#include "replication/link.h"
+#include "replication/log.h"
+#include "replication/own.h"
+#include "replication/queue.h"
+#include "replication/segment.h"
+#include "replication/trust.h"
+#include "replication/unit.h"
+
+#define EMPTY_LOGS_MAX 1024
+#define CLOCK_AHEAD_MS ((int64_t)600 * 1000)
+
+int rep_take_logdef(struct rep_node *node, struct rep_link *link, const Terrace__LogDef *def)
+{
+	struct tr_log_id id = {{def->author}, def->inc, {def->scope}, (uint8_t)def->lane};
+	struct rep_log *log;
+	struct rep_way *way;
+	uint32_t had;
+	size_t pos;
+
+	if (def->h == 0 || id.author.v == 0 || id.inc == 0 || id.scope.v == 0 ||
+	    def->lane < TR_LANE_X || def->lane > TR_LANE_E)
+		return TR_E_INPUT;
+	if (!rep_queue_in_reach(node, link, id.scope) || !rep_unit_on_path(node, id.author, id.scope)) {
+		rep_node_trace(node, REP_TRACE_SEG_SCOPE, link->peer, id.author.v, id.scope.v, NULL);
+		return TR_E_SCOPE;
+	}
+	if (rep_map_first(&link->theirs, def->h, &pos, &had))
+		return TR_E_INPUT;
+	log = rep_log_find(node, &id);
+	if (log == NULL) {
+		if (link->empty_logs >= EMPTY_LOGS_MAX)
+			return TR_E_LIMIT;
+		link->empty_logs++;
+		log = rep_log_make(node, &id);
+	}
+	if (log == NULL)
+		return TR_E_LIMIT;
+	way = rep_queue_way(link, log);
+	way->theirs = def->h;
+	return rep_map_add(&link->theirs, def->h, log->handle) ? 0 : TR_E_NOMEM;
+}
+
+/* The vector entries of the segment, with our handles and the hashes we hold. */
+static int take_ctx(struct rep_node *node, const struct rep_link *link, const struct rep_log *log,
+    const Terrace__Seg *msg, struct rep_chain_seg *seg)
+{
+	if (msg->n_ctx > TR_VECTOR_MAX)
+		return TR_E_INPUT;
+	seg->ctx_count = 0;
+	for (size_t i = 0; i < msg->n_ctx; i++) {
+		struct rep_log *other = rep_link_theirs(node, link, msg->ctx[i]->log);
+		struct rep_vec_entry *e = &seg->ctx[seg->ctx_count];
+		const struct rep_vec_entry *had;
+		struct tr_hash hash;
+
+		if (other == NULL || other == log || other->id.scope.v != log->id.scope.v ||
+		    other->id.lane != log->id.lane)
+			return TR_E_INPUT;
+		for (uint16_t k = 0; k < seg->ctx_count; k++)
+			if (seg->ctx[k].log == other->handle)
+				return TR_E_INPUT;
+		had = rep_log_vec(log, other->handle);
+		if (had != NULL && msg->ctx[i]->seq <= had->seq)
+			return TR_E_INPUT; /* a vector only grows */
+		if (rep_log_hash_at(node, other, msg->ctx[i]->seq, &hash) != 0)
+			return msg->ctx[i]->seq > other->seq ? TR_E_GAP : TR_E_FORGED;
+		e->log = other->handle;
+		e->seq = msg->ctx[i]->seq;
+		memcpy(e->h16, hash.b, 16);
+		seg->ctx_count++;
+	}
+	return 0;
+}
+
+static void fold_all(struct rep_node *node, struct rep_log *log, const struct rep_chain_seg *seg,
+    const struct rep_cert *cert)
+{
+	struct rep_fold fold;
+
+	fold.log = log;
+	fold.level = cert->level;
+	fold.caps = cert->caps;
+	fold.hlc = seg->hlc;
+	fold.clockq = seg->clockq;
+	fold.seen_count = log->vec_count;
+	for (uint16_t i = 0; i < log->vec_count; i++)
+		fold.seen[i] = (struct rep_seen){log->vec[i].log, log->vec[i].seq};
+	for (uint32_t i = 0; i < seg->count && node->rc == 0; i++)
+		rep_fold_entry(node, &fold, seg->first + i, seg->ops[i]);
+}
+
+static int fill(const Terrace__Seg *msg, struct rep_chain_seg *seg)
+{
+	if (msg->count == 0 || msg->count > TR_SEG_OPS_MAX || msg->n_op != msg->count ||
+	    msg->sig.len != 64 || msg->first == 0 || msg->first > TR_SEQ_MAX || msg->clockq > 2)
+		return TR_E_INPUT;
+	seg->first = msg->first;
+	seg->count = msg->count;
+	seg->hlc.v = msg->hlc;
+	seg->clockq = (uint8_t)msg->clockq;
+	seg->serial = msg->serial;
+	memcpy(seg->sig, msg->sig.data, 64);
+	for (uint32_t i = 0; i < seg->count; i++) {
+		if (msg->op[i].len > TR_OP_BYTES_MAX + 64)
+			return TR_E_INPUT;
+		seg->ops[i] = rep_bytes(msg->op[i].data, msg->op[i].len);
+	}
+	return 0;
+}
+
+/* What the link's end of the bookkeeping says after a segment is here. */
+static void note_here(struct rep_node *node, struct rep_link *link, struct rep_log *log, uint64_t last)
+{
+	struct rep_way *way = rep_queue_way(link, log);
+
+	if (link->is_bundle)
+		return;
+	if (way->sent < last)
+		way->sent = last;
+	if (way->acked < last)
+		way->acked = last; /* it sent it: it has it */
+	rep_queue_ack(node, link, log);
+}
+
+static void clock_check(struct rep_node *node, const struct rep_link *link, const struct rep_log *log, struct tr_hlc hlc)
+{
+	if (link->is_bundle || log->id.author.v != link->peer.v || rep_node_clockq(node) < 2)
+		return;
+	if (rep_hlc_ms(hlc) - rep_node_now_ms(node) > CLOCK_AHEAD_MS)
+		rep_node_trace(node, REP_TRACE_CLOCK, log->id.author,
+		    (uint64_t)(rep_hlc_ms(hlc) - rep_node_now_ms(node)), 0, NULL);
+}
+
+static int verify(struct rep_node *node, struct rep_link *link, struct rep_log *log,
+    const Terrace__Seg *msg, struct rep_chain_seg *seg, struct rep_cert *cert)
+{
+	uint8_t header[TR_SEG_HEADER_SIZE];
+	int rc = rep_trust_cert(node, log->id.author, seg->serial, cert);
+
+	if (rc == 0)
+		rc = take_ctx(node, link, log, msg, seg);
+	if (rc == 0)
+		rc = rep_chain_header(node, log, seg, header);
+	if (rc == 0 && !rep_seg_verify(header, seg->sig, &cert->sign_pk))
+		rc = TR_E_FORGED;
+	return rc;
+}
+
+int rep_take_segment(struct rep_node *node, struct rep_link *link, struct tr_bytes encoded)
+{
+	struct rep_chain_seg seg;
+	struct rep_cert cert;
+	struct rep_log *log;
+	Terrace__Seg *msg;
+	int rc = wire_seg_decode(node->arena, encoded, &msg);
+
+	if (rc != 0)
+		return rc;
+	log = rep_link_theirs(node, link, msg->log);
+	rc = log != NULL ? fill(msg, &seg) : TR_E_INPUT;
+	if (rc != 0)
+		return rc;
+	if (seg.first + seg.count - 1 <= log->seq) {
+		note_here(node, link, log, seg.first + seg.count - 1);
+		return 0;
+	}
+	if (seg.first != log->seq + 1)
+		return seg.first > log->seq + 1 ? TR_E_GAP : TR_E_FORGED;
+	/* our own open ops of the domain had not seen this one: sign them first */
+	rep_own_close_domain(node, log->id.scope, log->id.lane);
+	rc = verify(node, link, log, msg, &seg, &cert);
+	if (rc == TR_E_FORGED) {
+		node->forged++;
+		rep_node_trace(node, REP_TRACE_SEG_FORGED, log->id.author, seg.first, link->peer.v, NULL);
+	} else if (rc == TR_E_GAP) {
+		node->held_segments++;
+		rep_node_trace(node, REP_TRACE_SEG_HELD, log->id.author, seg.first, link->peer.v, NULL);
+	}
+	if (rc != 0)
+		return rc;
+	rc = rep_chain_append(node, log, &seg, node->wall_ms);
+	if (rc != 0)
+		return rc;
+	fold_all(node, log, &seg, &cert);
+	clock_check(node, link, log, seg.hlc);
+	link->ack_bytes += encoded.size;
+	note_here(node, link, log, log->seq);
+	return node->rc;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * take -- a segment from outside: order, causes, signature, authority; then
+ * it is stored, folded and acknowledged with the next commit.
+ */
+#ifndef REPLICATION_TAKE_H
+#define REPLICATION_TAKE_H
+
+#include "replication/node.h"
+
+/* 0 also for what was known; TR_E_INPUT, TR_E_FORGED, TR_E_GAP, TR_E_NOCERT, TR_E_SCOPE: not taken. */
+TR_MUST_CHECK int rep_take_segment(struct rep_node *node, struct rep_link *link, struct tr_bytes encoded);
+/* A log that the peer defines.  0; TR_E_INPUT, TR_E_SCOPE, TR_E_LIMIT. */
+TR_MUST_CHECK int rep_take_logdef(struct rep_node *node, struct rep_link *link, const Terrace__LogDef *def);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * trust -- which certificates this node has accepted.
+ */
+#ifndef REPLICATION_TRUST_H
+#define REPLICATION_TRUST_H
+
+#include "replication/node.h"
+
+/*
+ * Verifies and keeps a SignedCert.  0, also when it was known already;
+ * TR_E_NOCERT (issuer not known yet), TR_E_FORGED, TR_E_REFUSED (another key
+ * for a registered unit), TR_E_INPUT...  Traced; `from` is who brought it.
+ */
+TR_MUST_CHECK int rep_trust_admit(struct rep_node *node, struct tr_bytes signed_cert, struct tr_nid from);
+/* Certificate of a node with that serial.  0; TR_E_NOCERT. */
+TR_MUST_CHECK int rep_trust_cert(struct rep_node *node, struct tr_nid nid, uint32_t serial, struct rep_cert *out);
+void rep_trust_allow(struct rep_node *node, const struct tr_key *curve_pk, bool add);
+/* Rows of REP_T_CERT: already verified when they were stored. */
+void rep_trust_load(struct rep_node *node);
+
+#endif
