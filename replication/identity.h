@@ -60,14 +60,15 @@ size_t rep_cert_issue_by_root(const struct rep_cert *cert, const struct rep_sign
 size_t rep_cert_countersign(struct tr_bytes signed_cert, const struct rep_sign_keys *registrar,
     uint32_t registrar_serial, uint8_t *out, size_t cap);
 
-/* Structure only, no signature.  0; TR_E_INPUT, TR_E_LIMIT, TR_E_UTF8. */
+/* Structure only, no signature: `registered` is what it claims.  0; TR_E_INPUT, TR_E_LIMIT, TR_E_UTF8. */
 TR_MUST_CHECK int rep_cert_decode(struct tr_bytes signed_cert, struct rep_cert *out);
 /*
  * Decodes and verifies under the issuer's certificate (issuer == NULL: under
  * the root, for the top node).  top: the zone's top certificate, for the
  * registrar's signature; may be NULL for the top node itself, which counts as
  * registered.  A wrong registrar signature is an error, a missing one is not.
- * 0; TR_E_INPUT...; TR_E_FORGED.
+ * 0; TR_E_INPUT...; TR_E_FORGED; TR_E_NOCERT (the registrar signed with a key
+ * of another serial than top's).
  */
 TR_MUST_CHECK int rep_cert_verify(struct tr_bytes signed_cert, const struct rep_root *root,
     const struct rep_cert *issuer, const struct rep_cert *top, struct rep_cert *out);

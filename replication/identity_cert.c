@@ -330,7 +330,11 @@ int rep_cert_decode(struct tr_bytes signed_cert, struct rep_cert *out)
 	struct parts parts;
 	int rc = split(signed_cert, &parts);
 
-	return rc != 0 ? rc : decode_cert(parts.cert, out);
+	if (rc == 0)
+		rc = decode_cert(parts.cert, out);
+	if (rc == 0)
+		out->registered = out->parent.v == 0 || parts.registrar_sig.size != 0;
+	return rc;
 }
 
 /* --- the registrar --- */

@@ -18,6 +18,7 @@
 #include "tests/sim/sim.h"
 
 #define ITEMS_MAX 1024
+#define FIRST_STATUS 1 /* reported; issued: what a CREATE makes */
 
 /* One op's value for one group. */
 struct item {
@@ -55,6 +56,7 @@ static void add_item(struct fold *f, const struct rep_field *field, unsigned ind
 	    .merge = field->merge, .stands = true};
 	if (field->merge != REP_MERGE_FLOW)
 		return;
+	it->status = op->kind == TR_OP_CREATE ? FIRST_STATUS : 0;
 	for (unsigned i = 0; i < op->value_count; i++) {
 		const struct rep_field *g = rep_schema_field(f->kind, op->values[i].field);
 
@@ -77,6 +79,8 @@ static void take_op(void *arg, unsigned index, const struct rep_op *op, const st
 			continue;
 		add_item(f, field, index, op, cause);
 	}
+	if (op->kind == TR_OP_CREATE && (f->kind == TR_KIND_CASE || f->kind == TR_KIND_DIRECTIVE))
+		add_item(f, rep_schema_by_name(f->kind, "status", 6), index, op, cause);
 }
 
 static bool has_seen(const struct fold *f, const struct item *later, const struct item *earlier)

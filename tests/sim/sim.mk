@@ -24,6 +24,6 @@ $(B)/tests/sim/story_%: $(B)/tests/sim/story_%.o $(SIM_OBJ) $(LIB_REP) $(LIB_PRO
 .PHONY: check-mutants
 check-mutants: $(B)/tests/sim/sim ## plant bugs into copies of the core; the simulator must find each
 	@python3 tests/sim/mutants.py --build "$(B)" --cc "$(CC)" $(if $(MUTANT),--only $(MUTANT)) \
-		--cflags '$(CFLAGS) -D_GNU_SOURCE $(call pkg,--cflags,$(PKGS_PROTO)) $(DEFS)' \
+		--cflags '$(CFLAGS) -D_GNU_SOURCE $(call pkg,--cflags,$(PKGS_PROTO))' \
 		--ldflags '$(LDFLAGS)' --libs '$(SIM_LIBS)' \
 		$(B)/tests/sim/main.o $(SIM_OBJ) $(call obj,$(SRC_REP) $(SRC_PROTO)) $(addsuffix .o,$(PB))
