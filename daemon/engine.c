@@ -24,8 +24,8 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 
-#define FAILURES_MAX 10      /* in a row; then the store is given up */
-#define HOLD_FIRST_MS 100    /* pause after the third failure in a row, doubled each time */
+#define FAILURES_MAX 8      /* in a row; then the store is given up */
+#define HOLD_FIRST_MS 50     /* pause after the third failure in a row, doubled each time */
 #define HOLD_AFTER 3
 #define FULL_AGAIN_PERCENT (TR_STORE_STOP_PERCENT - 2)
 

@@ -1,0 +1,598 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// needs: daemon/engine.o daemon/engine_effect.o daemon/engine_link.o daemon/store.o daemon/store_file.o daemon/store_stat.o daemon/sys.o daemon/log.o daemon/text.o
+// libs: -lev
+/*
+ * Goal: nothing leaves before its commit, everybody gets exactly one answer,
+ * and a failed group leaves no trace.  Method: the real engine, store and
+ * loop around a core and a carrier of a few lines that note what they see.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "daemon/engine.h"
+#include "daemon/keyfile.h"
+#include "daemon/log.h"
+#include "daemon/sys.h"
+#include "proto/err.h"
+#include "proto/wire.h"
+
+/* ------------------------------------------------------------ a core of few lines */
+
+enum { WRITE_GOOD = 1, WRITE_FULL = 90, WRITE_DAMAGED = 91, WRITE_IO = 92 };
+
+struct rep_node { int id; };
+struct rep_batch {
+	struct rep_effect effects[8192];
+	size_t count, next;
+	bool is_open;
+};
+
+static struct {
+	int created, freed, ticks, frames, links_up, links_down, bundle_frames, commits;
+	enum rep_event_kind last;
+	bool full;
+	int flush_rc;
+} core;
+
+static struct {
+	struct td_net_calls calls;
+	void *arg;
+	int sends, closes, allows, dials;
+	bool open_at_send; /* a send before its commit */
+} net;
+
+static struct td_store *store_now;
+
+int rep_create(struct rep_node **out, const struct rep_conf *conf, const struct rep_view *view)
+{
+	(void)conf, (void)view;
+	*out = calloc(1, sizeof(**out));
+	(*out)->id = ++core.created;
+	return 0;
+}
+void rep_free(struct rep_node *node)
+{
+	core.freed += node != NULL;
+	free(node);
+}
+struct rep_batch *rep_batch_create(void)
+{
+	return calloc(1, sizeof(struct rep_batch));
+}
+void rep_batch_free(struct rep_batch *batch)
+{
+	free(batch);
+}
+void rep_batch_reset(struct rep_batch *batch)
+{
+	batch->count = batch->next = 0;
+	batch->is_open = false;
+}
+void rep_committed(struct rep_node *node, struct rep_batch *batch)
+{
+	(void)node;
+	core.commits++;
+	batch->is_open = true;
+}
+const struct rep_effect *rep_batch_next(struct rep_batch *batch)
+{
+	assert_true(batch->is_open);
+	return batch->next < batch->count ? &batch->effects[batch->next++] : NULL;
+}
+
+static void effect(struct rep_batch *batch, struct rep_effect fx)
+{
+	assert_false(batch->is_open);
+	batch->effects[batch->count++] = fx;
+}
+
+static int step_write(const struct rep_view *view, const struct rep_write *write, struct rep_batch *batch)
+{
+	uint8_t key[8];
+
+	wire_put_be64(key, write->ticket);
+	if (rep_put(view, REP_T_REC, (struct tr_bytes){key, 8}, write->actor) != 0)
+		return TR_E_IO;
+	if (write->kind == WRITE_FULL)
+		return TR_E_FULL;
+	if (write->kind == WRITE_DAMAGED)
+		return TR_E_DAMAGED;
+	if (write->kind == WRITE_IO)
+		return TR_E_IO;
+	effect(batch, (struct rep_effect){.kind = REP_FX_REPLY, .reply = {.ticket = write->ticket, .version = 7}});
+	return 0;
+}
+
+int rep_step(struct rep_node *node, const struct rep_view *view, const struct rep_event *event, struct rep_batch *batch)
+{
+	struct rep_effect fx = {.link = event->link, .key = event->user, .allow = true};
+
+	assert_non_null(node);
+	core.last = event->kind;
+	switch (event->kind) {
+	case REP_EV_TICK:
+		core.ticks++;
+		fx.kind = REP_FX_ALLOW;
+		fx.key.b[0] = 42;
+		effect(batch, fx);
+		return 0;
+	case REP_EV_LINK_UP: core.links_up++; return 0;
+	case REP_EV_LINK_DOWN: core.links_down++; return 0;
+	case REP_EV_FRAME:
+		core.frames++;
+		fx.kind = REP_FX_SEND;
+		effect(batch, fx);
+		return rep_put(view, REP_T_META, (struct tr_bytes){(const uint8_t *)"frame", 5}, event->frame);
+	case REP_EV_WRITE: return step_write(view, event->write, batch);
+	case REP_EV_BUNDLE_FRAME: core.bundle_frames++; return 0;
+	case REP_EV_BUNDLE_END:
+		fx.kind = REP_FX_BUNDLE;
+		fx.bytes = (struct tr_bytes){(const uint8_t *)"back", 4};
+		effect(batch, fx);
+		return 0;
+	default: return 0;
+	}
+}
+int rep_flush(struct rep_node *node, const struct rep_view *view, struct tr_wall_ms wall, struct tr_mono_ms mono, struct rep_batch *batch)
+{
+	(void)node, (void)view, (void)wall, (void)mono, (void)batch;
+	return core.flush_rc;
+}
+int64_t rep_deadline(const struct rep_node *node)
+{
+	(void)node;
+	return INT64_MAX;
+}
+void rep_set_full(struct rep_node *node, bool full)
+{
+	(void)node;
+	core.full = full;
+}
+void rep_inspect_self(const struct rep_node *node, struct rep_self *out)
+{
+	(void)node;
+	memset(out, 0, sizeof(*out));
+	strcpy(out->cert.unit, "110101");
+}
+bool rep_unit_get(const struct rep_node *node, struct tr_nid nid, struct rep_unit_info *out)
+{
+	(void)node, (void)nid, (void)out;
+	return false;
+}
+int rep_cert_of(const struct rep_view *view, struct tr_nid nid, struct tr_bytes *out)
+{
+	(void)view, (void)nid, (void)out;
+	return TR_E_NOTFOUND;
+}
+int rep_cert_decode(struct tr_bytes signed_cert, struct rep_cert *out)
+{
+	(void)signed_cert, (void)out;
+	return TR_E_INPUT;
+}
+int rep_bundle_export(struct rep_node *node, const struct rep_view *view, struct tr_nid peer,
+    struct tr_wall_ms wall, int (*emit)(void *ctx, struct tr_bytes msg), void *ctx)
+{
+	(void)node, (void)view, (void)peer, (void)wall;
+	return emit(ctx, (struct tr_bytes){(const uint8_t *)"out", 3});
+}
+const char *rep_trace_code_name(int code)
+{
+	(void)code;
+	return "x";
+}
+const char *rep_trace_level(int code)
+{
+	(void)code;
+	return "debug";
+}
+
+/* --------------------------------------------------------- a carrier of few lines */
+
+int td_keyfile_load(const char *path, struct td_keys *out, char *error, size_t cap)
+{
+	(void)path, (void)error, (void)cap;
+	memset(out, 1, sizeof(*out));
+	return 0;
+}
+void td_keyfile_wipe(struct td_keys *keys)
+{
+	(void)keys;
+}
+int td_net_start(struct td_net **out, struct ev_loop *loop, const struct td_net_conf *conf,
+    const struct td_net_calls *calls, void *arg)
+{
+	(void)loop, (void)conf;
+	net.calls = *calls;
+	net.arg = arg;
+	*out = NULL;
+	return 0;
+}
+void td_net_stop(struct td_net *n)
+{
+	(void)n;
+}
+void td_net_dial(struct td_net *n, const char *address, const struct tr_key *key)
+{
+	(void)n, (void)address, (void)key;
+	net.dials++;
+}
+void td_net_allow(struct td_net *n, const struct tr_key *key, bool add)
+{
+	(void)n, (void)add;
+	assert_int_equal(key->b[0], 42);
+	net.allows++;
+}
+void td_net_send(struct td_net *n, uint32_t link, struct tr_bytes msg)
+{
+	(void)n, (void)link, (void)msg;
+	net.sends++;
+	net.open_at_send = net.open_at_send || td_store_is_open(store_now);
+}
+void td_net_close(struct td_net *n, uint32_t link)
+{
+	(void)n, (void)link;
+	net.closes++;
+}
+
+/* --------------------------------------------------------------------- the stage */
+
+struct stage {
+	char dir[64];
+	struct ev_loop *loop;
+	struct td_store *store;
+	struct td_engine *engine;
+	struct td_conf conf;
+	int answers, good, last_rc;
+	uint64_t last_version;
+	int fatal_rc;
+};
+
+static void on_fatal(void *arg, int rc, const char *text)
+{
+	struct stage *s = arg;
+
+	(void)text;
+	s->fatal_rc = rc;
+}
+
+static int stage_up(void **state)
+{
+	struct stage *s = calloc(1, sizeof(*s));
+	struct td_engine_hooks hooks = {.arg = s, .fatal = on_fatal};
+	static char unit[] = "110101", key[] = "/none";
+	char path[80];
+
+	memset(&core, 0, sizeof(core));
+	memset(&net, 0, sizeof(net));
+	td_log_open("error", "stderr");
+	snprintf(s->dir, sizeof(s->dir), "/tmp/terrace-engine-XXXXXX");
+	assert_non_null(mkdtemp(s->dir));
+	snprintf(path, sizeof(path), "%s/store", s->dir);
+	assert_int_equal(td_store_make(path, 64u << 20), 0);
+	assert_int_equal(td_store_open(&s->store, path, 64u << 20), 0);
+	store_now = s->store;
+	s->conf.unit = unit;
+	s->conf.key_file = key;
+	s->loop = ev_loop_new(EVFLAG_AUTO);
+	assert_int_equal(td_engine_start(&s->engine, s->loop, s->store, &s->conf), 0);
+	td_engine_set_hooks(s->engine, &hooks);
+	*state = s;
+	return 0;
+}
+
+static int stage_down(void **state)
+{
+	struct stage *s = *state;
+	char cmd[100];
+
+	td_engine_stop(s->engine);
+	td_store_close(s->store);
+	ev_loop_destroy(s->loop);
+	assert_int_equal(core.freed, core.created);
+	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", s->dir);
+	assert_int_equal(system(cmd), 0);
+	free(s);
+	return 0;
+}
+
+/* A few turns: enough for idle to come. */
+static void turn(struct stage *s)
+{
+	for (int i = 0; i < 4; i++)
+		ev_run(s->loop, EVRUN_NOWAIT);
+}
+
+static void turn_until_tick(struct stage *s)
+{
+	while (core.ticks == 0)
+		ev_run(s->loop, EVRUN_ONCE);
+	turn(s);
+}
+
+static bool row_is_committed(struct stage *s, uint64_t ticket)
+{
+	struct tr_bytes value;
+	uint8_t key[8];
+
+	wire_put_be64(key, ticket);
+	return rep_get(td_store_read(s->store), REP_T_REC, (struct tr_bytes){key, 8}, &value) == 0;
+}
+
+static void on_reply(void *arg, const struct rep_reply *reply)
+{
+	struct stage *s = arg;
+
+	s->answers++;
+	s->good += reply->rc == 0;
+	s->last_rc = reply->rc;
+	s->last_version = reply->version;
+	if (reply->rc == 0)
+		assert_true(row_is_committed(s, reply->ticket));
+	assert_false(td_store_is_open(s->store));
+}
+
+static uint64_t write_one(struct stage *s, int kind)
+{
+	struct rep_write write = {.kind = (uint8_t)kind, .actor = {(const uint8_t *)"a", 1}};
+
+	td_engine_write(s->engine, &write, on_reply, s);
+	return write.ticket;
+}
+
+static void link_up(uint32_t link)
+{
+	struct tr_key key = {{9}};
+
+	net.calls.link_up(net.arg, link, &key);
+}
+
+static void frame(uint32_t link)
+{
+	net.calls.frame(net.arg, link, (struct tr_bytes){(const uint8_t *)"f", 1});
+}
+
+/* -------------------------------------------------------------------- the tests */
+
+static void an_answer_comes_after_the_commit_and_never_inside_the_call(void **state)
+{
+	struct stage *s = *state;
+	uint64_t ticket = write_one(s, WRITE_GOOD);
+
+	assert_int_equal(s->answers, 0);
+	assert_false(row_is_committed(s, ticket));
+	turn(s);
+	assert_int_equal(s->answers, 1);
+	assert_int_equal(s->last_rc, 0);
+	assert_int_equal(s->last_version, 7);
+	assert_true(row_is_committed(s, ticket));
+}
+
+static void what_comes_in_one_turn_is_one_commit(void **state)
+{
+	struct stage *s = *state;
+
+	turn_until_tick(s);
+	core.commits = 0;
+	for (int i = 0; i < 1000; i++)
+		write_one(s, WRITE_GOOD);
+	turn(s);
+	assert_int_equal(s->good, 1000);
+	assert_int_equal(core.commits, 1);
+}
+
+static void a_failed_group_leaves_no_trace_and_tells_everybody(void **state)
+{
+	struct stage *s = *state;
+	uint64_t first, last;
+
+	link_up(1);
+	link_up(2);
+	turn(s);
+	assert_int_equal(core.links_up, 2);
+	first = write_one(s, WRITE_GOOD);
+	write_one(s, WRITE_DAMAGED);
+	assert_int_equal(s->answers, 0);
+	turn(s);
+	assert_int_equal(s->answers, 2);
+	assert_int_equal(s->good, 0);
+	assert_int_equal(s->last_rc, TR_E_DAMAGED);
+	assert_false(row_is_committed(s, first));
+	assert_int_equal(core.created, 2);
+	assert_int_equal(core.freed, 1);
+	assert_int_equal(net.closes, 2);
+	frame(1); /* was still in the pipe */
+	assert_int_equal(core.frames, 0);
+	link_up(3);
+	frame(3);
+	assert_int_equal(core.frames, 1);
+	last = write_one(s, WRITE_GOOD);
+	turn(s);
+	assert_int_equal(s->good, 1);
+	assert_true(row_is_committed(s, last));
+	assert_int_equal(s->fatal_rc, 0);
+}
+
+static void a_failed_flush_answers_its_writes(void **state)
+{
+	struct stage *s = *state;
+
+	turn_until_tick(s);
+	core.flush_rc = TR_E_FULL;
+	write_one(s, WRITE_GOOD);
+	turn(s);
+	core.flush_rc = 0;
+	assert_int_equal(s->answers, 1);
+	assert_int_equal(s->last_rc, TR_E_FULL);
+	assert_true(td_engine_is_full(s->engine));
+	assert_true(core.full);
+	write_one(s, WRITE_GOOD);
+	turn(s);
+	assert_int_equal(s->good, 1);
+}
+
+static void a_dead_store_ends_the_daemon_and_nobody_waits_for_ever(void **state)
+{
+	struct stage *s = *state;
+
+	write_one(s, WRITE_GOOD);
+	write_one(s, WRITE_IO);
+	write_one(s, WRITE_GOOD);
+	turn(s);
+	assert_int_equal(s->fatal_rc, TR_E_IO);
+	assert_int_equal(s->answers, 3);
+	assert_int_equal(s->good, 0);
+	assert_int_equal(s->last_rc, TR_E_IO);
+}
+
+static void a_store_that_fails_again_and_again_is_given_up(void **state)
+{
+	struct stage *s = *state;
+	int64_t end = td_sys_mono().ms + 20000;
+	int i;
+
+	for (i = 0; s->fatal_rc == 0 && td_sys_mono().ms < end; i++) {
+		write_one(s, WRITE_DAMAGED);
+		ev_run(s->loop, EVRUN_ONCE);
+	}
+	turn(s);
+	assert_int_equal(s->fatal_rc, TR_E_DAMAGED);
+	assert_int_equal(s->answers, i);
+	assert_true(core.created <= 12);
+}
+
+static void who_went_away_gets_no_answer(void **state)
+{
+	struct stage *s = *state;
+	struct rep_write write = {.kind = WRITE_GOOD, .actor = {(const uint8_t *)"a", 1}};
+	struct stage other = *s;
+
+	td_engine_write(s->engine, &write, on_reply, &other);
+	write_one(s, WRITE_GOOD);
+	td_engine_forget(s->engine, &other);
+	turn(s);
+	assert_int_equal(other.answers, 0);
+	assert_int_equal(s->answers, 1);
+	assert_true(row_is_committed(s, write.ticket));
+}
+
+static void sends_leave_after_the_commit(void **state)
+{
+	struct stage *s = *state;
+
+	link_up(1);
+	frame(1);
+	assert_int_equal(net.sends, 0);
+	turn(s);
+	assert_int_equal(net.sends, 1);
+	assert_false(net.open_at_send);
+}
+
+static void write_again(void *arg, const struct rep_reply *reply)
+{
+	struct stage *s = arg;
+
+	(void)reply;
+	if (++s->answers < 50) {
+		struct rep_write write = {.kind = WRITE_GOOD, .actor = {(const uint8_t *)"a", 1}};
+
+		td_engine_write(s->engine, &write, write_again, s);
+	}
+}
+
+static void an_answer_may_bring_the_next_write(void **state)
+{
+	struct stage *s = *state;
+	struct rep_write write = {.kind = WRITE_GOOD, .actor = {(const uint8_t *)"a", 1}};
+
+	td_engine_write(s->engine, &write, write_again, s);
+	for (int i = 0; i < 200 && s->answers < 50; i++)
+		ev_run(s->loop, EVRUN_NOWAIT);
+	assert_int_equal(s->answers, 50);
+}
+
+static void a_new_carrier_gets_the_list_of_keys(void **state)
+{
+	struct stage *s = *state;
+
+	turn_until_tick(s);
+	assert_int_equal(net.allows, 1);
+	net.calls.restarted(net.arg);
+	assert_int_equal(net.allows, 2);
+}
+
+static int next_frame(void *ctx, struct tr_bytes *msg)
+{
+	int *left = ctx;
+
+	*msg = (struct tr_bytes){(const uint8_t *)"b", 1};
+	return (*left)-- > 0 ? 0 : TR_E_NOTFOUND;
+}
+
+static int emit(void *arg, struct tr_bytes msg)
+{
+	int *emitted = arg;
+
+	assert_true(msg.size == 4 || msg.size == 3);
+	assert_false(td_store_is_open(store_now));
+	(*emitted)++;
+	return 0;
+}
+
+static void a_bundle_is_committed_before_its_answer_is_given(void **state)
+{
+	struct stage *s = *state;
+	int left = 1000, emitted = 0;
+
+	write_one(s, WRITE_GOOD); /* an open group is finished first; its answer waits for the loop */
+	assert_int_equal(td_engine_bundle_import(s->engine, (struct tr_nid){5}, next_frame, &left, emit, &emitted), 0);
+	assert_int_equal(core.bundle_frames, 1000);
+	assert_int_equal(emitted, 1);
+	assert_true(core.commits >= 4);
+	assert_int_equal(s->answers, 0);
+	turn(s);
+	assert_int_equal(s->good, 1);
+	assert_int_equal(td_engine_bundle_export(s->engine, (struct tr_nid){5}, emit, &emitted), 0);
+	assert_int_equal(emitted, 2);
+}
+
+static void no_answer_is_lost_when_the_engine_stops(void **state)
+{
+	struct stage *s = *state;
+
+	write_one(s, WRITE_GOOD);
+	td_engine_flush(s->engine);
+	assert_int_equal(s->good, 1);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, stage_up, stage_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(an_answer_comes_after_the_commit_and_never_inside_the_call),
+		T(what_comes_in_one_turn_is_one_commit),
+		T(a_failed_group_leaves_no_trace_and_tells_everybody),
+		T(a_failed_flush_answers_its_writes),
+		T(a_dead_store_ends_the_daemon_and_nobody_waits_for_ever),
+		T(a_store_that_fails_again_and_again_is_given_up),
+		T(who_went_away_gets_no_answer),
+		T(sends_leave_after_the_commit),
+		T(an_answer_may_bring_the_next_write),
+		T(a_new_carrier_gets_the_list_of_keys),
+		T(a_bundle_is_committed_before_its_answer_is_given),
+		T(no_answer_is_lost_when_the_engine_stops),
+	};
+
+	if (sodium_init() < 0)
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
