@@ -196,11 +196,17 @@ static void the_registrar_makes_a_certificate_registered(void **state)
 	struct rep_cert out, top = hub;
 
 	(void)state;
+	assert_int_equal(rep_cert_decode(issue(&leaf, &street_keys), &out), 0);
+	assert_false(out.registered);
+	assert_int_equal(rep_cert_decode(hub_bytes(), &out), 0);
+	assert_true(out.registered);
 	good.size = rep_cert_countersign(issue(&leaf, &street_keys), &hub_keys, 1, buf2, sizeof(buf2));
 	assert_int_equal(rep_cert_verify(good, &root, &street, &hub, &out), 0);
 	assert_true(out.registered);
 	assert_int_equal(rep_cert_verify(good, &root, &street, NULL, &out), 0);
 	assert_false(out.registered); /* nobody to check it with */
+	assert_int_equal(rep_cert_decode(good, &out), 0);
+	assert_true(out.registered); /* a claim */
 	top.caps &= ~(uint32_t)TR_CAP_REGISTRAR;
 	assert_int_equal(rep_cert_verify(good, &root, &street, &top, &out), TR_E_FORGED);
 	top = hub;
