@@ -75,6 +75,7 @@ enum tr_kind {
 	TR_KIND_DIRECTIVE = 3,
 	TR_KIND_CODE_TABLE = 4, /* kept */
 	TR_KIND_UNIT = 5,       /* a unit, declared by its parent in the parent's scope */
+	TR_KIND_CERT = 6,       /* body of a CERT op: a certificate, not a record */
 };
 
 enum tr_cap {

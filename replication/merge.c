@@ -129,8 +129,8 @@ static void report(
 
 /* One register group: drop every value that the op has seen, add its own. */
 static void fold_group(struct rep_record *rec, const struct rep_op *op,
-    const struct rep_cause *cause, struct tr_bytes actor, uint16_t group,
-    struct rep_applied *out)
+    const struct rep_cause *cause, const struct rep_decision *d,
+    struct tr_bytes actor, uint16_t group, struct rep_applied *out)
 {
 	size_t before = 0, after = 1, to = 0;
 	struct rep_cand *c;
@@ -160,13 +160,9 @@ static void fold_group(struct rep_record *rec, const struct rep_op *op,
 	    .actor = actor,
 	    .value_first = rec->value_count,
 	};
-	for (size_t i = 0; i < op->value_count; i++) {
-		const struct rep_field *f =
-		    rep_schema_field(rec->kind, op->values[i].field);
-
-		if (f->group_id == group)
+	for (size_t i = 0; i < op->value_count; i++)
+		if (d->value_group[i] == group)
 			keep_value(rec, &op->values[i]);
-	}
 	c->value_count = (uint16_t)(rec->value_count - c->value_first);
 	report(out, group, before, after);
 }
@@ -206,13 +202,10 @@ static void fold_step(struct rep_record *rec, const struct rep_op *op,
 	/* The status first, also when a CREATE did not name it. */
 	if (d->status != 0)
 		keep_value(rec, &status);
-	for (size_t i = 0; i < op->value_count; i++) {
-		const struct rep_field *f =
-		    rep_schema_field(rec->kind, op->values[i].field);
-
-		if (f->merge == REP_MERGE_FLOW && f->id != REP_FIELD_STATUS)
+	for (size_t i = 0; i < op->value_count; i++)
+		if (d->value_group[i] == REP_FIELD_STATUS &&
+		    op->values[i].field != REP_FIELD_STATUS)
 			keep_value(rec, &op->values[i]);
-	}
 	s->value_count = (uint16_t)(rec->value_count - s->value_first);
 	s->under_count = d->under_count;
 	for (size_t i = 0; i < d->under_count; i++) {
@@ -230,22 +223,25 @@ static int fold_valid(struct rep_record *rec, const struct rep_view *view,
 	bool had_create = rec->created.seq != 0;
 	size_t alive = alive_steps(rec);
 	struct tr_bytes actor = {NULL, 0};
-	int rc = rep_record_rows_apply(rec, view, op, cause, d->at_ms);
+	int rc;
 
-	if (rc != 0)
-		return rc;
+	if (d->has_rows) {
+		rc = rep_record_rows_apply(rec, view, op, cause, d->at_ms);
+		if (rc != 0)
+			return rc;
+		rec->list_count += rep_record_rows_items(rec, op);
+	}
 	if (d->groups != 0 || d->has_step) {
 		make_room(rec, op, d);
 		actor = keep(rec, op->actor);
 	}
-	for (uint16_t group = 1; group < 64; group++)
+	for (uint16_t group = 1; d->groups >> group != 0; group++)
 		if ((d->groups >> group & 1) != 0)
-			fold_group(rec, op, cause, actor, group, out);
+			fold_group(rec, op, cause, d, actor, group, out);
 	if (d->has_step) {
 		fold_step(rec, op, cause, d, actor);
 		report(out, REP_FIELD_STATUS, alive, alive_steps(rec));
 	}
-	rec->list_count += rep_record_rows_items(rec, op);
 	rec->version++;
 	if (cause->hlc.v > rec->changed.v)
 		rec->changed = cause->hlc;

@@ -135,9 +135,11 @@ static void scan_group(struct scan *s, const struct rep_field *f,
 		return;
 	case REP_MERGE_LIST:
 		note(&s->has_list, &s->first_list, f->id);
+		d->has_rows = true;
 		return;
 	case REP_MERGE_SET:
 	case REP_MERGE_COUNT:
+		d->has_rows = true;
 		return;
 	case REP_MERGE_FIXED:
 		note(&s->has_fixed, &s->first_fixed, f->id);
@@ -173,6 +175,9 @@ static bool scan_values(const struct rep_record *rec, const struct rep_op *op,
 			return false; /* which of the two? */
 		s->fields |= (uint64_t)1 << f->id;
 		scan_group(s, f, v, d);
+		if (f->merge != REP_MERGE_SET && f->merge != REP_MERGE_LIST &&
+		    f->merge != REP_MERGE_COUNT)
+			d->value_group[i] = (uint8_t)f->group_id;
 	}
 	d->field = 0;
 	return true;

@@ -349,6 +349,7 @@ void rep_on_cert_op(struct rep_node *node, struct tr_nid unit, struct tr_bytes s
 		return;
 	memset(op, 0, sizeof(*op));
 	op->kind = TR_OP_CERT;
+	op->type = TR_KIND_CERT;
 	op->has_body = true;
 	wire_put_be64(op->rec.b, unit.v);
 	op->values[0] = (struct rep_value){1, TR_ACT_SET, REP_VALUE_BYTES, 0, signed_cert};

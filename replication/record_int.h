@@ -74,6 +74,9 @@ struct rep_decision {
 	enum rep_why why;
 	uint16_t field;          /* which one; 0 if none */
 	uint64_t groups;         /* register groups in the op, by id */
+	bool has_rows;           /* sets, lists, counts */
+	/* Group of each value, so that folding looks nothing up; 0 for rows. */
+	uint8_t value_group[TR_FIELDS_MAX];
 	size_t need;             /* at most so many bytes of row */
 	int64_t at_ms;           /* business time */
 	bool has_status;         /* a known status was stated, also in a violation */

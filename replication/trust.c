@@ -67,15 +67,17 @@ static void take(struct rep_node *node, struct rep_unit *unit, const struct rep_
 		rep_trust_allow(node, &unit->cert.curve_pk, false);
 	unit->cert = *cert;
 	unit->has_cert = true;
-	if (cert->nid.v == node->cert.nid.v)
-		node->cert = *cert;
 	if (cert->parent.v == 0)
-		node->top = *cert;
+		unit->cert.registered = true; /* the root vouches for the registrar itself */
+	if (cert->nid.v == node->cert.nid.v)
+		node->cert = unit->cert;
+	if (cert->parent.v == 0)
+		node->top = unit->cert;
 	if (node->batch == NULL) /* loading */
 		return;
 	if (cert->parent.v == node->cert.nid.v)
 		rep_trust_allow(node, &cert->curve_pk, true);
-	if (node->is_top && !cert->registered)
+	if (node->is_top && !unit->cert.registered)
 		want_registration(node, cert->nid);
 	if (cert->registered && !was)
 		rep_node_trace(node, REP_TRACE_CERT_REGISTERED, cert->nid, cert->serial, 0, NULL);
