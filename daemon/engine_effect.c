@@ -225,8 +225,11 @@ int td_engine_bundle_import(struct td_engine *engine, struct tr_nid from,
 
 int td_engine_bundle_export(struct td_engine *engine, struct tr_nid to, td_emit_fn *emit, void *arg)
 {
-	int rc = td_engine_commit(engine); /* what is not on disk does not go on a stick */
+	struct rep_event close = {.kind = REP_EV_CLOSE}; /* what is not signed cannot travel */
+	int rc = td_engine_step(engine, &close);
 
+	if (rc == 0)
+		rc = td_engine_commit(engine); /* and what is not on disk does not go on a stick */
 	if (rc != 0)
 		return rc;
 	return rep_bundle_export(engine->node, td_engine_read(engine), to, td_sys_wall(), emit, arg);
