@@ -240,7 +240,8 @@ size_t td_canon_steps(const struct rep_record *rec, uint16_t out[static TR_STEPS
 	size_t count = 0;
 
 	for (uint16_t i = 0; i < rec->step_count; i++)
-		if ((rec->steps[i].flags & REP_STEP_VIOLATION) == 0)
+		if ((rec->steps[i].flags & REP_STEP_VIOLATION) == 0 &&
+		    rec->steps[i].status != 0) /* 0: the CREATE of a kind without a status */
 			out[count++] = i;
 	/* The comparison changes nothing. */
 	qsort_r(out, count, sizeof(out[0]), compare_steps, (void *)(uintptr_t)rec);
