@@ -60,7 +60,8 @@ static void index_source(struct rep_node *node, const struct rep_op *op)
 	struct tr_bytes old = {NULL, 0};
 	struct rep_key key;
 
-	if (source == NULL || id == NULL || source->type != REP_VALUE_TEXT || id->type != REP_VALUE_TEXT)
+	if (source == NULL || id == NULL || source->type != REP_VALUE_TEXT || id->type != REP_VALUE_TEXT ||
+	    id->t.size > TR_SOURCE_ID_MAX)
 		return;
 	key = rep_key_source(source->t, id->t);
 	if (rep_node_get(node, REP_T_SRC, rep_key_bytes(&key), &old) != 0)

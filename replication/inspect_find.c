@@ -15,10 +15,13 @@
 size_t rep_find_source(const struct rep_view *view, struct tr_bytes source, struct tr_bytes source_id,
     struct tr_rec_id *out, size_t cap)
 {
-	struct rep_key key = rep_key_source(source, source_id);
+	struct rep_key key;
 	struct tr_bytes row;
 	size_t n = 0;
 
+	if (source_id.size > TR_SOURCE_ID_MAX)
+		return 0;
+	key = rep_key_source(source, source_id);
 	if (rep_get(view, REP_T_SRC, rep_key_bytes(&key), &row) != 0)
 		return 0;
 	for (; n < cap && (n + 1) * 16 <= row.size; n++)

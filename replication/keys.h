@@ -6,9 +6,10 @@
 #ifndef REPLICATION_KEYS_H
 #define REPLICATION_KEYS_H
 
+#include "proto/limits.h"
 #include "proto/vocab.h"
 
-#define REP_KEY_MAX 64
+#define REP_KEY_MAX (8 + TR_SOURCE_ID_MAX)
 
 struct rep_key {
 	uint8_t b[REP_KEY_MAX];

@@ -51,7 +51,9 @@ enum rep_why rep_merge_check(const struct rep_record *rec,
  * Folds one op.  A violation is listed (REP_T_VIOLATION, steps) but drops no
  * value and is no candidate.  List, set and count rows are written to the
  * view; the record itself is stored by the caller with rep_record_store().
- * The caller has put op, dot into REP_T_OPS.
+ * The caller has put op, dot into REP_T_OPS.  Texts of the op may lie in the
+ * record's own buffer only if nothing was folded since it was loaded: a fold
+ * may have to compact the buffer first.
  * 0; put errors (the transaction is dead then).  Never fails for its content.
  */
 TR_MUST_CHECK int rep_merge_apply(struct rep_record *rec,

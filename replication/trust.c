@@ -110,6 +110,8 @@ static int judge(struct rep_node *node, struct tr_bytes bytes, struct rep_cert *
 		return TR_E_REFUSED;
 	if (cert->parent.v != 0) {
 		rc = rep_trust_cert(node, cert->issuer, cert->issuer_serial, &issuer);
+		if (rc == 0 && !issuer.registered)
+			rc = TR_E_NOCERT; /* a provisional node has no children */
 		if (rc != 0)
 			return rc;
 	}

@@ -29,7 +29,7 @@ enum rep_table {
 	REP_T_REC,       /* kind, record id -> folded record */
 	REP_T_ROW,       /* record id, field, hlc, author, seq -> list or set item */
 	REP_T_OPS,       /* record id, handle, sequence -> "": which ops made a record */
-	REP_T_SRC,       /* BLAKE2b-128(source 0 source_id) -> record ids */
+	REP_T_SRC,       /* BLAKE2b-64(source), source_id -> record ids */
 	REP_T_DIR,       /* directive id, record id -> "" */
 	REP_T_CONFLICT,  /* record id, group -> since when */
 	REP_T_CERT,      /* nid, serial -> SignedCert */
