@@ -4,7 +4,7 @@
 #
 # usage: tests/deps.sh [--check] build|test|all
 # Exit 0 = all is there (or now is); 1 = missing and not installed; 69 = no apt here.
-# Tested releases: Debian 12.  The names are the same on Debian 13 and Ubuntu 24.04.
+# Tried on fresh Debian 12 and 13 and Ubuntu 24.04.
 set -euo pipefail
 
 # To build the two programs and to run the demo.
