@@ -395,8 +395,8 @@ int td_app_run(const char *conf_file)
 	td_log_open(app.conf->log_level, app.conf->log_to);
 	td_notify_open();
 	run(&app);
-	td_log(TD_LOG_NOTICE, "stopped", "exit=%d", app.exit_code);
 	td_log_flush();
+	td_log(TD_LOG_NOTICE, "stopped", "exit=%d", app.exit_code);
 	for (size_t i = 0; i < app.old_count; i++)
 		td_conf_free(app.old[i]);
 	free(app.old);

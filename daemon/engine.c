@@ -100,6 +100,23 @@ static void set_full(struct td_engine *engine, bool full, int percent)
 	    "percent=%d intake=%s", percent, full ? "stopped" : "open");
 }
 
+/*
+ * Also after each commit, not only each second: what is above the mark belongs
+ * to acknowledgements and to what the neighbours send.
+ */
+static void watch_room(struct td_engine *engine)
+{
+	int percent = td_store_percent(engine->store);
+
+	if (percent >= TR_STORE_STOP_PERCENT)
+		set_full(engine, true, percent);
+	else if (percent < FULL_AGAIN_PERCENT)
+		set_full(engine, false, percent);
+	if (percent >= TR_STORE_WARN_PERCENT && !engine->is_warned)
+		td_log(TD_LOG_WARN, "store-filling", "percent=%d stops_at=%d", percent, TR_STORE_STOP_PERCENT);
+	engine->is_warned = percent >= TR_STORE_WARN_PERCENT;
+}
+
 static void arm(struct td_engine *engine);
 
 /* A store that fails again and again gets pauses that grow. */
@@ -197,6 +214,7 @@ int td_engine_commit(struct td_engine *engine)
 	td_engine_drain(engine);
 	engine->is_draining = false;
 	rep_batch_reset(engine->done_batch);
+	watch_room(engine);
 	arm(engine);
 	return 0;
 }
@@ -258,18 +276,10 @@ static void on_deadline(struct ev_loop *loop, ev_timer *watcher, int events)
 static void on_second(struct ev_loop *loop, ev_timer *watcher, int events)
 {
 	struct td_engine *engine = watcher->data;
-	int percent = td_store_percent(engine->store);
 
 	(void)loop, (void)events;
-	if (engine->is_dead)
-		return;
-	if (percent >= TR_STORE_STOP_PERCENT)
-		set_full(engine, true, percent);
-	else if (percent < FULL_AGAIN_PERCENT)
-		set_full(engine, false, percent);
-	if (percent >= TR_STORE_WARN_PERCENT && !engine->is_warned)
-		td_log(TD_LOG_WARN, "store-filling", "percent=%d stops_at=%d", percent, TR_STORE_STOP_PERCENT);
-	engine->is_warned = percent >= TR_STORE_WARN_PERCENT;
+	if (!engine->is_dead)
+		watch_room(engine);
 }
 
 static void watchers_start(struct td_engine *engine)
