@@ -217,14 +217,15 @@ void rep_receipt_send(struct rep_node *node, struct rep_link *link, const struct
 	rep_link_send(node, link, &msg);
 }
 
-/* The child that a scope's receipt goes to, if its link is LIVE. */
+/* The child that a scope's receipt goes to; NULL if its link is down: the
+ * sums in HELLO will tell. */
 static struct rep_link *child_link(const struct rep_node *node, const struct rep_unit *scope)
 {
 	const struct rep_unit *child = rep_unit_child_towards(node, scope->nid);
 
 	for (size_t i = 1; child != NULL && i < node->link_count; i++)
 		if (node->links[i]->peer.v == child->nid.v)
-			return node->links[i]->state == REP_LINK_LIVE ? node->links[i] : NULL;
+			return node->links[i]->session != 0 ? node->links[i] : NULL;
 	return NULL;
 }
 
@@ -260,8 +261,12 @@ void rep_receipt_flush(struct rep_node *node)
 		}
 		if (!scope->receipt_dirty)
 			continue;
-		scope->receipt_dirty = false;
 		link = child_link(node, scope);
+		if (link != NULL && link->state != REP_LINK_LIVE) {
+			node->receipts_dirty = true; /* comparing: it goes afterwards */
+			continue;
+		}
+		scope->receipt_dirty = false;
 		if (link != NULL)
 			rep_receipt_send(node, link, scope);
 	}
