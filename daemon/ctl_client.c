@@ -19,8 +19,10 @@ static void put_line(struct td_ctl_client *client, json_t *object)
 	size_t size;
 	char *line = tr_control_line(object, &size);
 
-	/* A client that cannot be answered is of no use. */
-	if (line == NULL || !td_out_put(&client->reply, line, size))
+	/* A client that cannot be answered is of no use.  One long line is no
+	 * pile: what counts is what nobody has read before it. */
+	if (line == NULL || td_out_size(&client->reply) > TR_CTL_OUT_MAX ||
+	    !td_out_put(&client->reply, line, size))
 		client->is_closing = true;
 	free(line);
 	json_decref(object);
@@ -53,7 +55,7 @@ void td_ctl_piece_text(struct td_ctl_call *call, const char *before,
 	int n = snprintf(head, sizeof(head),
 	    "{\"id\":%" JSON_INTEGER_FORMAT ",\"ok\":true,\"more\":true,\"data\":", call->id);
 
-	if (!td_out_put(out, head, (size_t)n) || !td_out_put(out, before, strlen(before)) ||
+	if (td_out_size(out) > TR_CTL_OUT_MAX || !td_out_put(out, head, (size_t)n) || !td_out_put(out, before, strlen(before)) ||
 	    !td_out_put(out, text->buf + text->head, td_out_size(text)) ||
 	    !td_out_put(out, behind, strlen(behind)) || !td_out_put(out, "}\n", 2))
 		call->client->is_closing = true;
@@ -237,7 +239,7 @@ static void go_on(struct td_ctl_client *client)
 
 	take_lines(client);
 	idle = client->call == NULL && !td_line_is_partial(&client->lines);
-	if (client->is_closing || td_out_size(&client->reply) > TR_CTL_OUT_MAX ||
+	if (client->is_closing ||
 	    (client->is_ended && idle && td_out_size(&client->reply) == 0)) {
 		td_ctl_client_drop(client);
 		return;
