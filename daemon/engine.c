@@ -23,6 +23,7 @@
 #include "daemon/sys.h"
 #include "proto/err.h"
 #include "proto/limits.h"
+#include "replication/sign.h"
 
 #define FAILURES_MAX 8      /* in a row; then the store is given up */
 #define HOLD_FIRST_MS 50     /* pause after the third failure in a row, doubled each time */
@@ -513,4 +514,9 @@ bool td_engine_is_full(const struct td_engine *engine)
 const char *td_engine_listen_address(const struct td_engine *engine)
 {
 	return engine->listen_address;
+}
+
+void td_engine_sign(const struct td_engine *engine, const char *purpose, struct tr_bytes msg, uint8_t sig[static 64])
+{
+	rep_sign(purpose, msg, engine->keys->sign.sk, sig);
 }

@@ -69,4 +69,7 @@ int64_t td_engine_start_ms(const struct td_engine *engine);
 bool td_engine_is_full(const struct td_engine *engine); /* local intake stopped */
 const char *td_engine_listen_address(const struct td_engine *engine); /* real address or "" */
 
+/* By this node's signing key, purpose "terrace/NAME/1"; msg up to REP_SIGN_BODY_MAX. */
+void td_engine_sign(const struct td_engine *engine, const char *purpose, struct tr_bytes msg, uint8_t sig[static 64]);
+
 #endif
