@@ -333,6 +333,8 @@ int rep_compare_frontier(struct rep_node *node, struct rep_link *link, const Ter
 {
 	if (msg->n_e > TR_FRONTIER_ENTRIES_MAX || msg->n_s > TR_FRONTIER_ENTRIES_MAX)
 		return TR_E_INPUT;
+	if (link->state == REP_LINK_COMPARE)
+		rep_link_patience(node, link);
 	switch (msg->mode) {
 	case TR_FRONTIER_SCOPES:
 		return link->state == REP_LINK_COMPARE ? on_scopes(node, link, msg) : TR_E_INPUT;

@@ -34,6 +34,8 @@ void rep_link_define(struct rep_node *node, struct rep_link *link, struct rep_lo
 void rep_link_cert(struct rep_node *node, struct rep_link *link, struct tr_nid nid);
 /* Own log behind a peer's handle; NULL. */
 struct rep_log *rep_link_theirs(const struct rep_node *node, const struct rep_link *link, uint32_t handle);
+/* How long an answer may take from now on (DIAL, HELLO_SENT, COMPARE). */
+void rep_link_patience(struct rep_node *node, struct rep_link *link);
 void rep_link_dial(struct rep_node *node, struct rep_link *link);
 void rep_link_backoff(struct rep_node *node, struct rep_link *link, bool refused);
 void rep_link_tick(struct rep_node *node, struct rep_link *link);

@@ -10,6 +10,11 @@ static bool is_metered(const struct rep_link *link)
 	return link->profile == TR_PROFILE_METERED || link->profile == TR_PROFILE_BURST;
 }
 
+void rep_link_patience(struct rep_node *node, struct rep_link *link)
+{
+	link->deadline_ms = node->mono_ms + (is_metered(link) ? TR_HANDSHAKE_METERED_MS : TR_HANDSHAKE_MS);
+}
+
 void rep_link_dial(struct rep_node *node, struct rep_link *link)
 {
 	struct rep_effect fx = {.kind = REP_FX_DIAL, .link = REP_LINK_UP};
@@ -19,7 +24,7 @@ void rep_link_dial(struct rep_node *node, struct rep_link *link)
 	link->beat_s = is_metered(link) ? TR_BEAT_METERED_S : TR_BEAT_FIBRE_S;
 	link->tries++;
 	link->next_try_ms = 0;
-	link->deadline_ms = node->mono_ms + (is_metered(link) ? TR_HANDSHAKE_METERED_MS : TR_HANDSHAKE_MS);
+	rep_link_patience(node, link);
 	rep_link_state(node, link, REP_LINK_DIAL, NULL);
 	rep_batch_put(node->batch, &fx);
 }
@@ -74,6 +79,8 @@ void rep_link_tick(struct rep_node *node, struct rep_link *link)
 	if (in_session(link)) {
 		if (node->mono_ms - link->rx_ms > TR_BEATS_LOST * beat_ms)
 			rep_link_down(node, link, true, "peer is silent");
+		else if (link->state == REP_LINK_COMPARE && node->mono_ms >= link->deadline_ms)
+			rep_link_down(node, link, true, "comparing does not end");
 		else if (node->mono_ms - link->tx_ms >= beat_ms)
 			beat(node, link);
 		return;
@@ -100,10 +107,14 @@ int64_t rep_link_deadline(const struct rep_node *node, const struct rep_link *li
 	if (in_session(link)) {
 		int64_t silent = link->rx_ms + TR_BEATS_LOST * beat_ms + 1;
 		int64_t say = link->tx_ms + beat_ms;
-		int64_t ack = link->ack_head != 0 ? link->ack_since_ms + 2000 : INT64_MAX;
+		int64_t other = INT64_MAX;
 
+		if (link->state == REP_LINK_COMPARE)
+			other = link->deadline_ms; /* acknowledgements wait for LIVE */
+		else if (link->ack_head != 0)
+			other = link->ack_since_ms + 2000;
 		silent = say < silent ? say : silent;
-		return ack < silent ? ack : silent;
+		return other < silent ? other : silent;
 	}
 	if (link->way != REP_WAY_UP || node->is_top)
 		return INT64_MAX;

@@ -231,6 +231,7 @@ void rep_on_hello(struct rep_node *node, struct rep_link *link, const Terrace__M
 		rep_link_live(node, link);
 	} else {
 		rep_link_state(node, link, REP_LINK_COMPARE, NULL);
+		rep_link_patience(node, link);
 		rep_compare_begin(node, link);
 	}
 }
@@ -274,6 +275,7 @@ int rep_on_welcome(struct rep_node *node, struct rep_link *link, const Terrace__
 		rep_compare_confirm(node, link);
 	} else {
 		rep_link_state(node, link, REP_LINK_COMPARE, NULL);
+		rep_link_patience(node, link);
 		rep_compare_begin(node, link);
 	}
 	return 0;
