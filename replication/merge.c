@@ -5,7 +5,7 @@
 
 #include "proto/err.h"
 #include "proto/wire.h"
-#include "replication/record_int.h"
+#include "replication/merge_int.h"
 
 /* Violating steps are shown with the record, but only so many: anybody on the
  * path can write them.  All are in REP_T_VIOLATION. */
@@ -296,22 +296,4 @@ int rep_merge_apply(struct rep_record *rec, const struct rep_view *view,
 	rec->violations++;
 	show_violation(rec, op, cause, &d);
 	return list_violation(rec, view, cause, &d);
-}
-
-const char *rep_why_name(enum rep_why why)
-{
-	switch (why) {
-	case REP_WHY_NONE: return "valid";
-	case REP_WHY_CAP: return "the unit has no authority for that";
-	case REP_WHY_STEP: return "the status machine has no such step";
-	case REP_WHY_SAME_PERSON: return "who handled it cannot verify it";
-	case REP_WHY_NO_CREATE: return "nothing was created before it";
-	case REP_WHY_FIXED: return "the field is set at creation only";
-	case REP_WHY_TWICE: return "created twice";
-	case REP_WHY_FIELD: return "no such field, or a wrong value";
-	case REP_WHY_REASON: return "the step needs a reason";
-	case REP_WHY_TARGET: return "only the unit that it is about may";
-	case REP_WHY_LIMIT: return "a bound of the record was reached";
-	}
-	return "unknown";
 }

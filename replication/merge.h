@@ -75,11 +75,7 @@ struct rep_violation_cursor { bool started; uint8_t key[28]; };
 TR_MUST_CHECK int rep_next_violation(const struct rep_view *view,
     struct rep_violation_cursor *cursor, struct rep_violation *out);
 
-/* Which rule made the shown value win against another candidate. */
-enum rep_rule {
-	REP_RULE_ONLY = 0, REP_RULE_RANK, REP_RULE_NEAR_ROOT, REP_RULE_NEAR_GROUND,
-	REP_RULE_CLOCK_QUALITY, REP_RULE_TIME, REP_RULE_AUTHOR,
-};
+/* Which rule made the shown value win against the best of the others. */
 enum rep_rule rep_merge_rule(const struct rep_record *rec, uint16_t group_id);
 const char *rep_rule_name(enum rep_rule rule); /* "nearest to the root" */
 const char *rep_why_name(enum rep_why why);

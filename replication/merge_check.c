@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "proto/err.h"
-#include "replication/record_int.h"
+#include "replication/merge_int.h"
 #include "replication/status.h"
 
 /* Row bytes of an op's, a step's, a group's and a value's own numbers. */

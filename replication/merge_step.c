@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "replication/record_int.h"
+#include "replication/merge_int.h"
 #include "replication/status.h"
 
 /* Steps of one record: bounds on the op's own past, so that all nodes meet

@@ -102,6 +102,12 @@ TR_MUST_CHECK int rep_record_store(const struct rep_record *rec,
 void rep_record_init(struct rep_record *rec, uint8_t kind,
     const struct tr_rec_id *id, struct tr_nid scope, uint8_t lane);
 
+/* What decided between two concurrent values; see rep_merge_rule(). */
+enum rep_rule {
+	REP_RULE_ONLY = 0, REP_RULE_RANK, REP_RULE_NEAR_ROOT, REP_RULE_NEAR_GROUND,
+	REP_RULE_CLOCK_QUALITY, REP_RULE_TIME, REP_RULE_AUTHOR,
+};
+
 /* Index of the value of a register group that is shown; -1 if there is none. */
 int rep_record_shown(const struct rep_record *rec, uint16_t group_id);
 /* Shown value of a field (registers, and the fields of the shown status

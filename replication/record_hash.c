@@ -18,6 +18,7 @@
 
 #include "proto/err.h"
 #include "proto/wire.h"
+#include "replication/merge.h"
 #include "replication/record_int.h"
 
 #define BUFFER_SIZE 1024
