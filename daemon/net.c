@@ -353,6 +353,7 @@ static void init_watchers(struct td_net *net)
 	net->proc.message = on_message;
 	net->proc.died = on_died;
 	net->proc.arg = net;
+	net->proc.queue_max = TD_NET_QUEUE_MAX;
 	td_net_proc_init(&net->proc);
 	ev_timer_init(&net->respawn, on_respawn, 0., 0.);
 	/* In the first turn of the loop, so that the keys that the core allows

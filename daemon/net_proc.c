@@ -2,7 +2,6 @@
 #include "daemon/net_proc.h"
 
 #include "daemon/carrier.h"
-#include "daemon/net.h"
 #include "proto/err.h"
 
 #include <errno.h>
@@ -169,7 +168,7 @@ int td_net_proc_start(struct td_net_proc *proc)
 		(void)close(fds[0]);
 		return rc;
 	}
-	td_pipe_init(&proc->pipe, fds[0], TD_NET_QUEUE_MAX);
+	td_pipe_init(&proc->pipe, fds[0], proc->queue_max);
 	proc->is_broken = false;
 	proc->born = ev_now(proc->loop);
 	ev_io_set(&proc->io, fds[0], 0);

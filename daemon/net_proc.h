@@ -20,6 +20,7 @@ struct td_net_proc {
 	bool (*message)(void *arg, const struct td_pipe_msg *msg);
 	void (*died)(void *arg);
 	void *arg;
+	size_t queue_max; /* bytes that may wait in the pipe */
 
 	struct td_spawn spawn;
 	struct td_pipe pipe; /* fd -1: no process */
@@ -28,7 +29,7 @@ struct td_net_proc {
 	bool is_paused, is_broken;
 };
 
-/* The four first members are set. */
+/* The five first members are set. */
 void td_net_proc_init(struct td_net_proc *proc);
 /* 0; TR_E_IO. */
 TR_MUST_CHECK int td_net_proc_start(struct td_net_proc *proc);

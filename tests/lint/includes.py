@@ -3,8 +3,9 @@
 """includes -- the arrows between the rooms, and no circle inside one.
 
 proto <- replication <- daemon; admin sees only proto. A room's file (x.c and
-x.h are one) must not include, also over others, a file that includes it.
-The pure rooms include only the system headers named here.
+x.h are one) must not include, also over others, a file that includes it. A
+private header (x_int.h) belongs to several files by design: it stands in the
+graph of headers, not in that of files. The pure rooms include only the system headers named here.
 """
 import pathlib
 import re
@@ -29,11 +30,10 @@ bad = []
 
 def stem(path):
     """A file and its header are one node of the graph."""
-    p = pathlib.PurePath(path)
-    return str(p.with_suffix("")) if p.suffix in (".c", ".h") else str(p)
+    return str(pathlib.PurePath(path).with_suffix(""))
 
 
-def check_file(path, graph):
+def check_file(path, graph, headers):
     room = path.parts[0]
     text = path.read_text(encoding="utf-8")
     for ours, system in INCLUDE.findall(text):
@@ -51,8 +51,13 @@ def check_file(path, graph):
             bad.append(f'{path}: "{ours}": {room} does not look into {other}')
         if room == "admin" and other == "proto" and target.stem not in ADMIN_PROTO and target.name not in ADMIN_PROTO:
             bad.append(f'{path}: "{ours}": admin sees only the control words')
-        if other == room and target.suffix == ".h" and stem(path) != stem(ours):
-            graph.setdefault(stem(path), {})[stem(ours)] = str(path)
+        if other != room or target.suffix != ".h":
+            continue
+        if path.suffix == ".h":
+            headers.setdefault(str(path), set()).add(ours)
+        private = stem(path).endswith("_int") or stem(ours).endswith("_int")
+        if not private and stem(path) != stem(ours):
+            graph.setdefault(stem(path), set()).add(stem(ours))
 
 
 def find_circle(graph):
@@ -65,7 +70,7 @@ def find_circle(graph):
         if node in done:
             return None
         trail.append(node)
-        for nxt in sorted(graph.get(node, {})):
+        for nxt in sorted(graph.get(node, ())):
             circle = visit(nxt)
             if circle:
                 return circle
@@ -81,13 +86,13 @@ def find_circle(graph):
 
 
 def main():
-    graph = {}
+    graph, headers = {}, {}
     for room in ROOMS:
         for path in sorted(pathlib.Path(room).rglob("*.[ch]")):
-            check_file(path, graph)
-    circle = find_circle(graph)
-    if circle:
-        bad.append("circle: " + " -> ".join(circle))
+            check_file(path, graph, headers)
+    for circle in (find_circle(graph), find_circle(headers)):
+        if circle:
+            bad.append("circle: " + " -> ".join(circle))
     print("\n".join(bad))
     return 1 if bad else 0
 
