@@ -91,11 +91,7 @@ static void on_listening(void *arg, const char *address)
 
 static int engine_start(struct app *app)
 {
-	int rc = td_engine_start(&app->engine, app->loop, app->store, app->conf);
-
-	if (rc != 0)
-		td_log(TD_LOG_ERROR, "engine", "code=%s", tr_err_code(rc));
-	return rc;
+	return td_engine_start(&app->engine, app->loop, app->store, app->conf); /* has logged why not */
 }
 
 static void engine_stop(struct app *app)
@@ -190,7 +186,11 @@ static int ctl_start(struct app *app)
 
 static void ctl_stop(struct app *app)
 {
-	td_engine_flush(app->engine); /* who waits for an "ok" gets it before the doors close */
+	/* Who waits for an "ok" gets it before the doors close: two turns carry it out. */
+	td_engine_flush(app->engine);
+	ev_run(app->loop, EVRUN_NOWAIT);
+	td_engine_flush(app->engine);
+	ev_run(app->loop, EVRUN_NOWAIT);
 	td_ctl_stop(app->ctl);
 }
 

@@ -356,8 +356,10 @@ int td_engine_start(struct td_engine **out, struct ev_loop *loop,
 	if (rc != 0)
 		goto fail;
 	rc = td_engine_net_start(engine);
-	if (rc != 0)
+	if (rc != 0) {
+		td_log(TD_LOG_ERROR, "carrier", "code=%s", tr_err_code(rc));
 		goto fail;
+	}
 	watchers_start(engine);
 	*out = engine;
 	return 0;
