@@ -10,6 +10,7 @@
 #include "replication/link.h"
 #include "replication/log.h"
 #include "replication/queue.h"
+#include "replication/take.h"
 #include "replication/unit.h"
 
 #define FEW_SCOPES 4 /* fewer: entries at once, a round trip is dearer */
@@ -236,6 +237,8 @@ static int note_entry(struct rep_node *node, struct rep_link *link, const Terrac
 	struct rep_log *log = rep_link_theirs(node, link, e->log);
 	struct rep_way *way;
 
+	if (log == NULL && rep_take_is_waiting(link, e->log))
+		return 0; /* its unit is not known here: nothing of it is held */
 	if (log == NULL || e->seq > TR_SEQ_MAX)
 		return TR_E_INPUT;
 	way = rep_queue_way(link, log);

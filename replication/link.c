@@ -92,6 +92,7 @@ static void forget_session(struct rep_link *link)
 	rep_map_clear(&link->peer_scopes);
 	link->frontier_count = link->peer_digest_count = 0;
 	link->empty_logs = 0;
+	link->def_count = 0;
 	link->sent_first = link->sent_count = 0;
 	link->inflight = 0;
 	link->ack_bytes = 0;
@@ -111,6 +112,7 @@ void rep_link_free(struct rep_link *link)
 	free(link->peer_digests);
 	free(link->frontier_seq);
 	free(link->sent);
+	free(link->defs);
 	free(link);
 }
 

@@ -87,6 +87,7 @@ struct rep_unit {
 	char unit[TR_UNIT_PATH_MAX + 1]; /* declared, also before it joins */
 	char title[TR_TITLE_MAX + 1];
 	uint32_t caps;            /* declared */
+	struct tr_dot declared;   /* the op that declared it; log 0 = a certificate did */
 	uint32_t first_log;       /* logs of this scope; 0 = none */
 	uint32_t first_own_log;   /* logs by this author */
 	uint64_t here_ops;        /* ops by this author held here */
@@ -123,11 +124,21 @@ struct rep_pending_receipt {
 	struct { uint32_t log; uint64_t seq; uint32_t h4; } f[TR_VECTOR_MAX];
 };
 
+struct rep_deferred { /* a LOGDEF that came before the unit's declaration */
+	uint32_t theirs;
+	struct tr_log_id id;
+};
+
 struct rep_sent { /* one segment in flight */
 	uint32_t log;
 	uint64_t last;
 	uint32_t bytes;
 	int64_t origin_ms;
+};
+
+struct rep_def { /* a LOGDEF of a unit that is not declared here yet */
+	uint32_t h;
+	struct tr_log_id id;
 };
 
 struct rep_link {
@@ -157,6 +168,10 @@ struct rep_link {
 	uint64_t *frontier_seq;
 	size_t frontier_count, frontier_cap;
 	uint32_t empty_logs;      /* defined by the peer, nothing behind them yet */
+	struct rep_deferred *deferred; /* logs of units that are not known yet */
+	size_t deferred_count;
+	struct rep_def *defs;     /* defined by the peer, of units not known yet */
+	size_t def_count, def_cap;
 	/* sending */
 	uint32_t queue_head[REP_CLASSES], queue_tail[REP_CLASSES];
 	int32_t deficit[REP_CLASSES];

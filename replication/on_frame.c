@@ -66,6 +66,8 @@ static int on_ping(struct rep_node *node, struct rep_link *link, const Terrace__
 
 int rep_on_content(struct rep_node *node, struct rep_link *link, const Terrace__Msg *msg)
 {
+	if (link->def_count > 0)
+		rep_take_defs(node, link);
 	switch (msg->m_case) {
 	case TERRACE__MSG__M_LOGDEF: return rep_take_logdef(node, link, msg->logdef);
 	case TERRACE__MSG__M_FRONTIER: return rep_compare_frontier(node, link, msg->frontier);

@@ -9,6 +9,8 @@
 #include "replication/link.h"
 #include "replication/log.h"
 #include "replication/queue.h"
+#include "replication/unit.h"
+#include "replication/unit.h"
 
 #define DEPTH_MAX TR_VECTOR_MAX
 #define RUN_MAX 16 /* segments of one log before the next log's turn */
@@ -33,13 +35,49 @@ static size_t frame_max(const struct rep_link *link)
 	return max;
 }
 
+/*
+ * A unit is declared in its parent's scope: the peer can place nothing of the
+ * unit's own scope before it has that.  The scope at the top of this link's
+ * reach is known to both ends.
+ */
+static struct rep_log *declaration(struct rep_node *node, struct rep_link *link, const struct rep_log *log)
+{
+	struct tr_nid top = link->way == REP_WAY_UP ? node->cert.nid : link->peer;
+	const struct rep_unit *scope = rep_unit_find(node, log->id.scope);
+	struct rep_log *other;
+
+	if (scope == NULL || scope->nid.v == top.v || scope->parent.v == 0)
+		return NULL;
+	for (other = rep_log_first_of_scope(node, scope->parent); other != NULL;
+	     other = rep_log_get(node, other->next_in_scope)) {
+		const struct rep_way *way = rep_queue_way(link, other);
+
+		if (other->id.author.v == scope->parent.v && other->id.lane == TR_LANE_X &&
+		    way->sent < other->seq && !way->parted)
+			return other;
+	}
+	return NULL;
+}
+
+/* A parent above learns of a unit by the op that declared it: that goes first. */
+static struct rep_log *declaration(struct rep_node *node, struct rep_link *link, const struct rep_log *log)
+{
+	const struct rep_unit *scope = rep_unit_find(node, log->id.scope);
+	struct rep_log *by = rep_log_get(node, scope->declared.log);
+
+	if (by == NULL || by == log || link->way != REP_WAY_UP ||
+	    !rep_queue_in_reach(node, link, by->id.scope) || scope->declared.seq > by->seq)
+		return NULL;
+	return rep_queue_way(link, by)->sent < scope->declared.seq ? by : NULL;
+}
+
 /* The log whose next segment may go now: `log`, or one that it waits for. */
 static struct rep_log *ready(struct rep_node *node, struct rep_link *link, struct rep_log *log,
     struct rep_chain_row *row, Terrace__Seg **seg)
 {
 	for (int depth = 0; depth < DEPTH_MAX; depth++) {
 		struct rep_way *way = rep_queue_way(link, log);
-		struct rep_log *before = NULL;
+		struct rep_log *before = declaration(node, link, log);
 		int rc;
 
 		if (way->sent >= log->seq || way->parted)
@@ -51,6 +89,7 @@ static struct rep_log *ready(struct rep_node *node, struct rep_link *link, struc
 			rep_node_fail(node, rc == TR_E_NOTFOUND ? TR_E_DAMAGED : rc);
 			return NULL;
 		}
+		before = declaration(node, link, log);
 		for (size_t i = 0; i < (*seg)->n_ctx && before == NULL; i++) {
 			struct rep_log *other = rep_log_get(node, (*seg)->ctx[i]->log);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "replication/take.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "proto/err.h"
@@ -17,35 +18,90 @@
 #define EMPTY_LOGS_MAX 1024
 #define CLOCK_AHEAD_MS ((int64_t)600 * 1000)
 
+/* The log, in a scope and by an author that this link may speak of. */
+static int define(struct rep_node *node, struct rep_link *link, uint32_t h, const struct tr_log_id *id)
+{
+	struct rep_log *log;
+	struct rep_way *way;
+
+	if (!rep_queue_in_reach(node, link, id->scope) || !rep_unit_on_path(node, id->author, id->scope)) {
+		rep_node_trace(node, REP_TRACE_SEG_SCOPE, link->peer, id->author.v, id->scope.v, NULL);
+		return TR_E_SCOPE;
+	}
+	log = rep_log_find(node, id);
+	if (log == NULL) {
+		if (link->empty_logs >= EMPTY_LOGS_MAX)
+			return TR_E_LIMIT;
+		link->empty_logs++;
+		log = rep_log_make(node, id);
+	}
+	if (log == NULL)
+		return TR_E_LIMIT;
+	way = rep_queue_way(link, log);
+	way->theirs = h;
+	return rep_map_add(&link->theirs, h, log->handle) ? 0 : TR_E_NOMEM;
+}
+
+bool rep_take_is_waiting(const struct rep_link *link, uint32_t handle)
+{
+	for (size_t i = 0; i < link->def_count; i++)
+		if (link->defs[i].h == handle)
+			return true;
+	return false;
+}
+
+/* The unit has no place in the tree yet: its declaration is on its way. */
+static bool is_undeclared(const struct rep_node *node, struct tr_nid nid)
+{
+	const struct rep_unit *unit = rep_unit_find(node, nid);
+
+	return unit == NULL || (unit->parent.v == 0 && nid.v != node->top.nid.v);
+}
+
+static int wait_for_unit(struct rep_link *link, uint32_t h, const struct tr_log_id *id)
+{
+	if (link->def_count >= EMPTY_LOGS_MAX)
+		return TR_E_LIMIT;
+	if (link->def_count == link->def_cap) {
+		size_t cap = link->def_cap ? link->def_cap * 2 : 8;
+		struct rep_def *more = realloc(link->defs, cap * sizeof(*more));
+
+		if (more == NULL)
+			return TR_E_NOMEM;
+		link->defs = more;
+		link->def_cap = cap;
+	}
+	link->defs[link->def_count++] = (struct rep_def){h, *id};
+	return 0;
+}
+
 int rep_take_logdef(struct rep_node *node, struct rep_link *link, const Terrace__LogDef *def)
 {
 	struct tr_log_id id = {{def->author}, def->inc, {def->scope}, (uint8_t)def->lane};
-	struct rep_log *log;
-	struct rep_way *way;
 	uint32_t had;
 	size_t pos;
 
 	if (def->h == 0 || id.author.v == 0 || id.inc == 0 || id.scope.v == 0 ||
 	    def->lane < TR_LANE_X || def->lane > TR_LANE_E)
 		return TR_E_INPUT;
-	if (!rep_queue_in_reach(node, link, id.scope) || !rep_unit_on_path(node, id.author, id.scope)) {
-		rep_node_trace(node, REP_TRACE_SEG_SCOPE, link->peer, id.author.v, id.scope.v, NULL);
-		return TR_E_SCOPE;
-	}
-	if (rep_map_first(&link->theirs, def->h, &pos, &had))
+	if (rep_map_first(&link->theirs, def->h, &pos, &had) || rep_take_is_waiting(link, def->h))
 		return TR_E_INPUT;
-	log = rep_log_find(node, &id);
-	if (log == NULL) {
-		if (link->empty_logs >= EMPTY_LOGS_MAX)
-			return TR_E_LIMIT;
-		link->empty_logs++;
-		log = rep_log_make(node, &id);
+	if (is_undeclared(node, id.scope))
+		return wait_for_unit(link, def->h, &id);
+	return define(node, link, def->h, &id);
+}
+
+void rep_take_defs(struct rep_node *node, struct rep_link *link)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < link->def_count; i++) {
+		if (is_undeclared(node, link->defs[i].id.scope))
+			link->defs[kept++] = link->defs[i];
+		else if (define(node, link, link->defs[i].h, &link->defs[i].id) != 0)
+			node->bad_frames++;
 	}
-	if (log == NULL)
-		return TR_E_LIMIT;
-	way = rep_queue_way(link, log);
-	way->theirs = def->h;
-	return rep_map_add(&link->theirs, def->h, log->handle) ? 0 : TR_E_NOMEM;
+	link->def_count = kept;
 }
 
 /* The vector entries of the segment, with our handles and the hashes we hold. */
@@ -164,6 +220,8 @@ int rep_take_segment(struct rep_node *node, struct rep_link *link, struct tr_byt
 
 	if (rc != 0)
 		return rc;
+	if (link->def_count > 0)
+		rep_take_defs(node, link);
 	log = rep_link_theirs(node, link, msg->log);
 	rc = log != NULL ? fill(msg, &seg) : TR_E_INPUT;
 	if (rc != 0)
