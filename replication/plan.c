@@ -10,7 +10,6 @@
 #include "replication/log.h"
 #include "replication/queue.h"
 #include "replication/unit.h"
-#include "replication/unit.h"
 
 #define DEPTH_MAX TR_VECTOR_MAX
 #define RUN_MAX 16 /* segments of one log before the next log's turn */
@@ -59,18 +58,6 @@ static struct rep_log *declaration(struct rep_node *node, struct rep_link *link,
 	return NULL;
 }
 
-/* A parent above learns of a unit by the op that declared it: that goes first. */
-static struct rep_log *declaration(struct rep_node *node, struct rep_link *link, const struct rep_log *log)
-{
-	const struct rep_unit *scope = rep_unit_find(node, log->id.scope);
-	struct rep_log *by = rep_log_get(node, scope->declared.log);
-
-	if (by == NULL || by == log || link->way != REP_WAY_UP ||
-	    !rep_queue_in_reach(node, link, by->id.scope) || scope->declared.seq > by->seq)
-		return NULL;
-	return rep_queue_way(link, by)->sent < scope->declared.seq ? by : NULL;
-}
-
 /* The log whose next segment may go now: `log`, or one that it waits for. */
 static struct rep_log *ready(struct rep_node *node, struct rep_link *link, struct rep_log *log,
     struct rep_chain_row *row, Terrace__Seg **seg)
@@ -89,7 +76,6 @@ static struct rep_log *ready(struct rep_node *node, struct rep_link *link, struc
 			rep_node_fail(node, rc == TR_E_NOTFOUND ? TR_E_DAMAGED : rc);
 			return NULL;
 		}
-		before = declaration(node, link, log);
 		for (size_t i = 0; i < (*seg)->n_ctx && before == NULL; i++) {
 			struct rep_log *other = rep_log_get(node, (*seg)->ctx[i]->log);
 
