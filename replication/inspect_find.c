@@ -87,18 +87,18 @@ static int segment(const struct rep_view *view, uint32_t handle, uint64_t seq, s
 	return rc == 0 ? wire_seg_decode(arena, row->bytes, seg) : rc;
 }
 
-static int open_op(const struct rep_view *view, const struct rep_log *log, struct tr_dot dot,
-    struct rep_op *op, struct tr_hlc *hlc)
+static int open_op(const struct rep_view *view, struct tr_dot dot,
+    struct rep_op *op, struct tr_hlc *hlc, uint8_t *clockq)
 {
 	struct rep_key key = rep_key_seq(dot.log, dot.seq);
 	struct tr_bytes row;
 	int rc = rep_get(view, REP_T_OPEN, rep_key_bytes(&key), &row);
 
-	(void)log;
-	if (rc != 0 || row.size < 8)
+	if (rc != 0 || row.size < REP_OPEN_ROW_HEAD)
 		return rc != 0 ? rc : TR_E_DAMAGED;
 	hlc->v = wire_get_be64(row.data);
-	return rep_op_decode(op, rep_bytes(row.data + 8, row.size - 8));
+	*clockq = row.data[8];
+	return rep_op_decode(op, rep_bytes(row.data + REP_OPEN_ROW_HEAD, row.size - REP_OPEN_ROW_HEAD));
 }
 
 static int stored_op(const struct rep_view *view, struct tr_dot dot, struct rep_op *op,
@@ -154,7 +154,7 @@ int rep_record_op(const struct rep_node *node, const struct rep_view *view, cons
 		return TR_E_DAMAGED;
 	*serial = node->cert.serial;
 	if (cause->dot.seq > log->seq)
-		rc = open_op(view, log, cause->dot, op, &hlc);
+		rc = open_op(view, cause->dot, op, &hlc, &clockq);
 	else
 		rc = stored_op(view, cause->dot, op, &hlc, serial, &clockq);
 	if (rc != 0)

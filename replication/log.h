@@ -25,6 +25,8 @@ void rep_log_free(struct rep_log *log);
 
 /* REP_T_SEG value: hash(32) received ms(8), then the encoded Seg. */
 #define REP_SEG_ROW_HEAD 40
+/* Row of REP_T_OPEN: hlc(8) and clockq(1) of the segment to come, then the op entry. */
+#define REP_OPEN_ROW_HEAD 9
 
 /* Digest over the logs of a scope that have ops: 16 bytes. */
 void rep_log_digest_scope(const struct rep_node *node, struct tr_nid scope, uint8_t out[static 16]);

@@ -70,6 +70,7 @@ struct rep_open {
 	struct rep_open *next;    /* in node->opens */
 	uint32_t count, persisted; /* ops here; of them with a row in REP_T_OPEN */
 	struct tr_hlc hlc;        /* of the first op */
+	uint8_t clockq;           /* of the first op, for all */
 	int64_t since_mono_ms;
 	size_t size;
 	uint32_t offset[TR_SEG_OPS_MAX];
@@ -87,7 +88,6 @@ struct rep_unit {
 	char unit[TR_UNIT_PATH_MAX + 1]; /* declared, also before it joins */
 	char title[TR_TITLE_MAX + 1];
 	uint32_t caps;            /* declared */
-	struct tr_dot declared;   /* the op that declared it; log 0 = a certificate did */
 	uint32_t first_log;       /* logs of this scope; 0 = none */
 	uint32_t first_own_log;   /* logs by this author */
 	uint64_t here_ops;        /* ops by this author held here */
@@ -122,11 +122,6 @@ struct rep_pending_receipt {
 	uint8_t sig[64];
 	uint16_t count;
 	struct { uint32_t log; uint64_t seq; uint32_t h4; } f[TR_VECTOR_MAX];
-};
-
-struct rep_deferred { /* a LOGDEF that came before the unit's declaration */
-	uint32_t theirs;
-	struct tr_log_id id;
 };
 
 struct rep_sent { /* one segment in flight */
@@ -168,8 +163,6 @@ struct rep_link {
 	uint64_t *frontier_seq;
 	size_t frontier_count, frontier_cap;
 	uint32_t empty_logs;      /* defined by the peer, nothing behind them yet */
-	struct rep_deferred *deferred; /* logs of units that are not known yet */
-	size_t deferred_count;
 	struct rep_def *defs;     /* defined by the peer, of units not known yet */
 	size_t def_count, def_cap;
 	/* sending */

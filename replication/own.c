@@ -15,7 +15,6 @@
 #define CLOSE_FIBRE_MS 1000
 #define CLOSE_METERED_MS 60000
 #define SPAN_MAX_MS ((int64_t)3600 * 1000) /* a segment's ops lie within an hour */
-#define OPEN_ROW_HEAD 8
 
 struct rep_log *rep_own_log(struct rep_node *node, struct tr_nid scope, uint8_t lane)
 {
@@ -115,7 +114,7 @@ void rep_own_close(struct rep_node *node, struct rep_open *open)
 	seg.first = log->seq + 1;
 	seg.count = open->count;
 	seg.hlc = open->hlc;
-	seg.clockq = rep_node_clockq(node);
+	seg.clockq = open->clockq;
 	seg.serial = node->cert.serial;
 	seg.ctx_count = 0;
 	for (uint32_t i = 0; i < open->count; i++)
@@ -168,8 +167,10 @@ int rep_own_add(struct rep_node *node, struct rep_fold *fold, struct rep_op *op,
 		open = open_new(node, log);
 	if (open == NULL)
 		return TR_E_NOMEM;
-	if (open->count == 0)
+	if (open->count == 0) {
 		open->hlc = stamp;
+		open->clockq = rep_node_clockq(node);
+	}
 	op->dt_ms = rep_hlc_ms(stamp) - rep_hlc_ms(open->hlc);
 	size = rep_op_encode(op, open->data + open->size, TR_OP_BYTES_MAX);
 	if (size == 0) {
@@ -178,6 +179,7 @@ int rep_own_add(struct rep_node *node, struct rep_fold *fold, struct rep_op *op,
 		return TR_E_SIZE;
 	}
 	fold->hlc = open->hlc;
+	fold->clockq = open->clockq; /* what the segment will say */
 	open->offset[open->count++] = (uint32_t)open->size;
 	open->size += size;
 	*seq = log->seq + open->count;
@@ -198,15 +200,16 @@ static int64_t close_ms(const struct rep_node *node, const struct rep_open *open
 
 static void persist(struct rep_node *node, struct rep_open *open)
 {
-	uint8_t row[OPEN_ROW_HEAD + TR_OP_BYTES_MAX];
+	uint8_t row[REP_OPEN_ROW_HEAD + TR_OP_BYTES_MAX];
 
 	for (; open->persisted < open->count && node->rc == 0; open->persisted++) {
 		struct tr_bytes entry = entry_of(open, open->persisted);
 		struct rep_key key = rep_key_seq(open->log->handle, open->log->seq + open->persisted + 1);
 
 		wire_put_be64(row, open->hlc.v);
-		memcpy(row + OPEN_ROW_HEAD, entry.data, entry.size);
-		rep_node_put(node, REP_T_OPEN, rep_key_bytes(&key), rep_bytes(row, OPEN_ROW_HEAD + entry.size));
+		row[8] = open->clockq;
+		memcpy(row + REP_OPEN_ROW_HEAD, entry.data, entry.size);
+		rep_node_put(node, REP_T_OPEN, rep_key_bytes(&key), rep_bytes(row, REP_OPEN_ROW_HEAD + entry.size));
 		if (!open->log->stored)
 			rep_log_store(node, open->log);
 	}
@@ -242,16 +245,17 @@ static bool load_row(struct rep_node *node, struct tr_bytes key, struct tr_bytes
 	struct rep_log *log = key.size == 12 ? rep_log_get(node, wire_get_be32(key.data)) : NULL;
 	uint64_t seq = key.size == 12 ? wire_get_be64(key.data + 4) : 0;
 	struct rep_open *open;
-	size_t size = row.size - OPEN_ROW_HEAD;
+	size_t size = row.size - REP_OPEN_ROW_HEAD;
 
-	if (log == NULL || row.size < OPEN_ROW_HEAD || size > TR_OP_BYTES_MAX)
+	if (log == NULL || row.size < REP_OPEN_ROW_HEAD || size > TR_OP_BYTES_MAX)
 		return false;
 	open = log->open != NULL ? log->open : open_new(node, log);
 	if (open == NULL || open->count >= TR_SEG_OPS_MAX || seq != log->seq + open->count + 1 ||
 	    open->size + size > sizeof(open->data))
 		return false;
 	open->hlc.v = wire_get_be64(row.data);
-	memcpy(open->data + open->size, row.data + OPEN_ROW_HEAD, size);
+	open->clockq = row.data[8];
+	memcpy(open->data + open->size, row.data + REP_OPEN_ROW_HEAD, size);
 	open->offset[open->count++] = (uint32_t)open->size;
 	open->size += size;
 	open->persisted = open->count;

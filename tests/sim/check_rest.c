@@ -27,8 +27,6 @@ static bool node_is_quiet(struct sim_world *world, unsigned host, const char **w
 	rep_inspect_self(h->node, &self);
 	if (self.open_ops != 0)
 		*why = "has ops outside a segment";
-	else if (self.held_segments != 0)
-		*why = "holds segments back";
 	else if (!self.cert.registered)
 		*why = "is not registered";
 	else if (self.own_ops != self.receipt_ops)

