@@ -2,6 +2,7 @@
 #include "admin/call.h"
 
 #include "admin/mem.h"
+#include "admin/said.h"
 #include "admin/text.h"
 #include "proto/control.h"
 #include "proto/limits.h"
@@ -45,7 +46,7 @@ static void add_hint(struct tc_fault *fault, const char *hint)
 		tc_fault_hint(fault, _("Did you mean %.*s?"),
 		    (int)(size - sizeof(lead)), hint + sizeof(lead) - 1);
 	else if (size > 0)
-		tc_fault_hint(fault, "%s", _(hint));
+		tc_fault_hint(fault, "%s", tc_said(hint));
 }
 
 static void fault_of_reply(struct tc_fault *fault,
@@ -61,7 +62,7 @@ static void fault_of_reply(struct tc_fault *fault,
 		tc_fault_set(fault, rc, NULL);
 	else
 		tc_fault_set(
-		    fault, rc, "%s: %s", _(usual), _(reply->message));
+		    fault, rc, "%s: %s", tc_text_of(usual), tc_said(reply->message));
 	snprintf(fault->code, sizeof(fault->code), "%s",
 	    reply->code[0] != '\0' ? reply->code : tr_err_code(rc));
 	if (reply->exit_code > 0 && reply->exit_code < 256)

@@ -3,6 +3,7 @@
 
 #include "admin/mem.h"
 #include "admin/out.h"
+#include "admin/said.h"
 #include "admin/text.h"
 #include "admin/value.h"
 #include "admin/view.h"
@@ -224,7 +225,7 @@ static void show_trace(const struct tc_run *run, const json_t *data)
 	tc_out_close(out);
 	tc_out_remark(run, _("Seen from %s. %s"),
 	    tc_view_tail(tc_view_text(json_object_get(data, "here"), "unit")),
-	    note[0] != '\0' ? _(note) : "");
+	    note[0] != '\0' ? tc_said(note) : "");
 }
 
 int tc_cmd_trace(struct tc_run *run)

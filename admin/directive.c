@@ -35,7 +35,7 @@ static int args_from_file(const char *path, json_t *args)
 		return json_object_get(args, "body") != NULL
 			   ? 0
 			   : tc_fault_say(TR_E_UTF8, "%s: %s", path,
-				 _(tr_err_message(TR_E_UTF8)));
+				 tc_text_of(tr_err_message(TR_E_UTF8)));
 	}
 	object = json_loads(text, JSON_REJECT_DUPLICATES, &error);
 	free(text);

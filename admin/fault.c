@@ -14,7 +14,7 @@ static void set(struct tc_fault *fault, int rc, const char *format, va_list args
 	snprintf(fault->code, sizeof(fault->code), "%s", tr_err_code(rc));
 	if (format == NULL)
 		snprintf(fault->text, sizeof(fault->text), "%s",
-		    _(tr_err_message(rc)));
+		    tc_text_of(tr_err_message(rc)));
 	else
 		vsnprintf(fault->text, sizeof(fault->text), format, args);
 }

@@ -63,7 +63,7 @@ void tc_help_all(const struct tc_cmd *table)
 				continue;
 			left = tc_mem_format("%s%s%s", c->name,
 			    c->words[0] != '\0' ? " " : "", c->words);
-			put_row(left, _(c->help));
+			put_row(left, tc_text_of(c->help));
 			free(left);
 		}
 	}
@@ -86,7 +86,7 @@ void tc_help_option(const struct tc_option *option)
 	else
 		left = tc_mem_format("%s--%s%s%s", letter, option->name,
 		    meta[0] != '\0' ? " " : "", meta);
-	put_row(left, _(option->help));
+	put_row(left, tc_text_of(option->help));
 	free(left);
 }
 
@@ -97,7 +97,7 @@ void tc_help_command(const struct tc_cmd *cmd)
 	printf(_("Usage: terracectl %s%s%s%s\n"), cmd->name,
 	    cmd->words[0] != '\0' ? " " : "", cmd->words,
 	    cmd->options[0] != '\0' ? _(" [OPTIONS]") : "");
-	printf("\n  %s\n", _(cmd->help));
+	printf("\n  %s\n", tc_text_of(cmd->help));
 	for (const struct tc_option *o = tc_args_options(); o->name != NULL;
 	     o++) {
 		if (o->is_global || !tc_args_takes(cmd, o))
@@ -140,7 +140,7 @@ static void help_exit_codes(void)
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		printf("%4d  %s\n", rows[i].code, _(rows[i].text));
+		printf("%4d  %s\n", rows[i].code, tc_text_of(rows[i].text));
 }
 
 static void help_errors(void)
@@ -156,7 +156,7 @@ static void help_errors(void)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		printf("%-16s %3d  %s\n", rows[i].code, rows[i].exit_code,
-		    _(rows[i].message));
+		    tc_text_of(rows[i].message));
 }
 
 static void help_json(void)
@@ -200,7 +200,7 @@ int tc_cmd_help(struct tc_run *run)
 	for (cmd = run->table; cmd->name != NULL; cmd++)
 		if (strncmp(cmd->name, topic, strlen(topic)) == 0 &&
 		    cmd->name[strlen(topic)] == ' ') {
-			put_row(cmd->name, _(cmd->help));
+			put_row(cmd->name, tc_text_of(cmd->help));
 			found = true;
 		}
 	return found ? 0

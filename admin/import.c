@@ -8,6 +8,7 @@
 #include "admin/out_json.h"
 #include "admin/progress.h"
 #include "admin/source.h"
+#include "admin/said.h"
 #include "admin/text.h"
 #include "admin/value.h"
 #include "admin/view.h"
@@ -112,7 +113,7 @@ static int on_error(struct import *in, const struct tc_window_answer *answer,
 	/* It would say the same to every line that follows. */
 	if (rc == TR_E_FULL || rc == TR_E_IO) {
 		tc_fault_set(fault, rc, "%s",
-		    message[0] != '\0' ? _(message) : _(tr_err_message(rc)));
+		    message[0] != '\0' ? tc_said(message) : tc_text_of(tr_err_message(rc)));
 		tc_fault_hint(fault,
 		    _("Row %llu and what follows were not taken; run the import again later."),
 		    (unsigned long long)answer->row);
@@ -120,7 +121,7 @@ static int on_error(struct import *in, const struct tc_window_answer *answer,
 	}
 	in->rejected++;
 	say_reject(in, answer->row, code, field,
-	    message[0] != '\0' ? _(message) : _(tr_err_message(rc)));
+	    message[0] != '\0' ? tc_said(message) : tc_text_of(tr_err_message(rc)));
 	write_reject(in, answer->row, json_incref(error), answer->text);
 	return 0;
 }

@@ -3,6 +3,7 @@
 
 #include "admin/mem.h"
 #include "admin/out.h"
+#include "admin/said.h"
 #include "admin/text.h"
 #include "admin/view.h"
 
@@ -173,7 +174,11 @@ static void trust_rows(struct tc_out *out, const json_t *data)
 	else
 		tc_out_text(out, "");
 	if (violations > 0)
-		tc_out_format(out, _("%lld steps without authority"), violations);
+		tc_out_format(out,
+		    ngettext("%lld step without authority",
+			"%lld steps without authority",
+			(unsigned long)violations),
+		    violations);
 	else
 		tc_out_text(out, "");
 	if (!json_is_object(receipt))
@@ -196,7 +201,7 @@ static void status_head(const struct tc_run *run, const json_t *data)
 
 	for (size_t i = 0; i < json_array_size(reasons); i++) {
 		char *more = tc_mem_format("%s%s%s", why, i > 0 ? "; " : ": ",
-		    _(json_string_value(json_array_get(reasons, i)) != NULL
+		    tc_said(json_string_value(json_array_get(reasons, i)) != NULL
 			    ? json_string_value(json_array_get(reasons, i))
 			    : ""));
 
@@ -284,7 +289,7 @@ static void tree_note(struct tc_out *out, const json_t *unit)
 	const char *note = tc_view_text(unit, "note");
 
 	if (note[0] != '\0')
-		tc_out_text(out, _(note));
+		tc_out_text(out, tc_said(note));
 	else if (json_is_false(json_object_get(unit, "joined")))
 		tc_out_text(out, _("invited, not joined"));
 	else if (json_is_false(json_object_get(unit, "registered")))

@@ -107,7 +107,9 @@ void tc_out_value(struct tc_out *out, const json_t *value)
 	if (value == NULL || json_is_null(value)) {
 		tc_out_text(out, NULL);
 	} else if (json_is_string(value)) {
-		tc_out_text(out, json_string_value(value));
+		const char *word = json_string_value(value);
+
+		tc_out_text(out, word[0] != '\0' ? word : NULL);
 	} else if (tc_out_is_table(out->run) && json_is_boolean(value)) {
 		tc_out_text(out, json_is_true(value) ? _("yes") : _("no"));
 	} else {
@@ -242,7 +244,7 @@ const char *tc_out_word(const char *word)
 {
 	const struct state_word *row = word_of(word);
 
-	return row != NULL ? _(row->shown) : word;
+	return row != NULL ? tc_text_of(row->shown) : word;
 }
 
 void tc_out_state(struct tc_out *out, const json_t *state)
@@ -253,7 +255,7 @@ void tc_out_state(struct tc_out *out, const json_t *state)
 	if (row == NULL || !tc_out_is_table(out->run))
 		tc_out_value(out, state);
 	else
-		tc_out_tone(out, _(row->shown), row->tone);
+		tc_out_tone(out, tc_text_of(row->shown), row->tone);
 }
 
 size_t tc_out_rows(const struct tc_out *out)

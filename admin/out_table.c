@@ -112,6 +112,7 @@ void tc_out_table_draw(const struct tc_grid *grid)
 		scols_table_enable_ascii(table, 1);
 		/* Texts are clean already; smartcols would print \x.. */
 		scols_table_enable_noencoding(table, 1);
+		scols_table_set_column_separator(table, "  ");
 		scols_table_enable_noheadings(table, !grid->has_heading);
 		scols_table_enable_colors(table, grid->has_color);
 		set_width(table, grid->indent);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ID_SHOWN 18 /* with two dashes: the time in ms and 12 random bits */
 #define RECORD_FILE_MAX (64 * 1024)
 
 /* --- record put --- */
@@ -152,7 +153,10 @@ static void show_head(const struct tc_run *run, const json_t *data)
 	free(clean);
 	free(line);
 	if (tc_view_int(data, "violations") > 0)
-		tc_out_remark(run, _("  %lld steps without authority are listed and not applied"),
+		tc_out_remark(run,
+		    ngettext("  %lld step without authority is listed and not applied",
+			"  %lld steps without authority are listed and not applied",
+			(unsigned long)tc_view_int(data, "violations")),
 		    (long long)tc_view_int(data, "violations"));
 }
 
@@ -366,7 +370,11 @@ static void show_list(const struct tc_run *run, const json_t *data)
 		const char *home = tc_view_text(record, "home");
 
 		tc_out_row(out, -1);
-		tc_out_value(out, json_object_get(record, "id"));
+		/* As much of it as nearly always tells records apart. */
+		if (table && !run->is_verbose)
+			tc_out_format(out, "%.*s", ID_SHOWN, tc_view_text(record, "id"));
+		else
+			tc_out_value(out, json_object_get(record, "id"));
 		tc_out_state(out, json_object_get(record, "status"));
 		tc_out_text(out, title[0] != '\0' || !table
 				     ? title

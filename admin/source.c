@@ -387,7 +387,7 @@ enum tc_source_what tc_source_row(struct tc_source *source,
 	*fields = source->fields;
 	if (wrong != NULL) {
 		*count = 0;
-		line->text = (char *)(uintptr_t)_(wrong);
+		line->text = (char *)(uintptr_t)tc_text_of(wrong);
 	}
 	return TC_SOURCE_LINE;
 }

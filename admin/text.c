@@ -87,6 +87,12 @@ void tc_text_init(const char *lang)
 	textdomain("terrace");
 }
 
+const char *tc_text_of(const char *key)
+{
+	/* gettext("") is the catalogue's header. */
+	return key[0] != '\0' ? gettext(key) : "";
+}
+
 bool tc_text_is_control(uint32_t c)
 {
 	return c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0x061c ||

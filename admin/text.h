@@ -36,6 +36,8 @@ char *tc_text_clean(const char *text);
 char *tc_text_clean_in(char *text);
 /* Same, but newlines stay: for bodies of several lines. */
 char *tc_text_clean_lines(const char *text);
+/* Translation of a text that is not written in this program; "" stays "". */
+const char *tc_text_of(const char *key);
 /* A single code point that must not reach a terminal? */
 bool tc_text_is_control(uint32_t c);
 /* Cells on a terminal. */

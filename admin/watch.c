@@ -4,6 +4,7 @@
 #include "admin/mem.h"
 #include "admin/out.h"
 #include "admin/out_json.h"
+#include "admin/said.h"
 #include "admin/text.h"
 #include "admin/view.h"
 #include "admin/when.h"
@@ -27,7 +28,7 @@ static void print_event(const struct tc_run *run, const json_t *event)
 	line = tc_mem_format("%s  %-6s  %-16s  %s%s%s%s%s%s%s",
 	    tc_when_show(when, tc_view_text(event, "time"), run->is_utc),
 	    tc_view_text(event, "level"), tc_view_text(event, "event"),
-	    _(tc_view_text(event, "message")), peer[0] != '\0' ? "  " : "",
+	    tc_said(tc_view_text(event, "message")), peer[0] != '\0' ? "  " : "",
 	    peer, record[0] != '\0' ? "  " : "", record,
 	    text[0] != '\0' ? ": " : "", text);
 	clean = tc_text_clean(line);
@@ -149,7 +150,7 @@ static char *check_text(const json_t *data, double up_s, double down_s,
 		    _("%s is caught up"), tc_view_text(data, "node"));
 	if (state_level == level && reason != NULL)
 		return tc_mem_format(
-		    "%s: %s", tc_view_text(data, "node"), _(reason));
+		    "%s: %s", tc_view_text(data, "node"), tc_said(reason));
 	if (down_s >= up_s && down_s > 0)
 		return tc_mem_format(_("%s %s behind"),
 		    worst[0] != '\0' ? tc_view_tail(worst) : _("a child"),
@@ -259,7 +260,7 @@ static void show_health(const struct tc_run *run, const json_t *data)
 	for (size_t i = 0; i < json_array_size(reasons); i++) {
 		const char *text =
 		    json_string_value(json_array_get(reasons, i));
-		char *clean = tc_text_clean(text != NULL ? _(text) : "");
+		char *clean = tc_text_clean(text != NULL ? tc_said(text) : "");
 
 		printf("  %s\n", clean);
 		free(clean);
