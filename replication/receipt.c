@@ -255,7 +255,9 @@ void rep_receipt_flush(struct rep_node *node)
 		struct rep_unit *scope = node->units[i];
 		struct rep_link *link;
 
-		if (scope->pending != NULL && settle(node, scope, scope->pending) != TR_E_GAP) {
+		/* a newer one may have come meanwhile: counters never go back */
+		if (scope->pending != NULL && (scope->pending->ctr <= scope->receipt_ctr ||
+		    settle(node, scope, scope->pending) != TR_E_GAP)) {
 			free(scope->pending);
 			scope->pending = NULL;
 		}

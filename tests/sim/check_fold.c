@@ -164,6 +164,28 @@ static bool stands(const struct fold *f, uint16_t group, struct tr_dot dot)
 	return false;
 }
 
+/* What the books hold against the record, before a failure is reported. */
+static void dump(const struct fold *f, uint16_t group)
+{
+	const struct sim_rec *rec = &f->world->oracle->rec[f->rec];
+
+	for (unsigned i = 0; i < f->count; i++) {
+		const struct item *it = &f->item[i];
+		unsigned host = sim_host_of(f->world, (struct tr_nid){it->author});
+
+		if (it->group != group)
+			continue;
+		fprintf(stderr, "  op %u w%" PRIu64 " by %s inc %04x lane %u seq %" PRIu64 " hlc %" PRIx64 " status %d%s seen:",
+		    it->op, rec->op[it->op].ticket, host == SIM_NONE ? "?" : f->world->host[host].name,
+		    (unsigned)(it->inc & 0xffff), rec->op[it->op].log.lane, it->dot.seq, it->hlc, (int)it->status,
+		    it->stands ? " stands" : "");
+		for (unsigned k = 0; k < f->count; k++)
+			if (f->item[k].group == group && has_seen(f, it, &f->item[k]))
+				fprintf(stderr, " %u", f->item[k].op);
+		fputc('\n', stderr);
+	}
+}
+
 static void compare_group(const struct fold *f, const struct rep_record *rec, uint16_t group, bool is_flow)
 {
 	uint16_t at[TR_STEPS_MAX];
@@ -173,6 +195,8 @@ static void compare_group(const struct fold *f, const struct rep_record *rec, ui
 	struct tr_dot shown;
 	int index;
 
+	if (n != standing(f, group))
+		dump(f, group);
 	if (n != standing(f, group))
 		sim_fail(f->world, f->host, "11", "group %u has %zu values, by the books %u", group, n,
 		    standing(f, group));

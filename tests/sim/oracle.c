@@ -112,13 +112,27 @@ void sim_oracle_ops(struct sim_world *world, unsigned host, unsigned r, sim_op_f
 	}
 }
 
-static void note_past(void *arg, unsigned index, const struct rep_op *op, const struct rep_cause *cause)
+/* Which ops the record is made of at this moment, also those of the open
+ * transaction: rows of REP_T_OPS are record id, handle, sequence. */
+static void note_past(struct sim_world *world, unsigned host, unsigned r, uint64_t past[static SIM_PAST_WORDS])
 {
-	uint64_t *past = arg;
+	const struct rep_view *view = &world->host[host].view;
+	uint8_t last[28];
+	struct tr_bytes from = {last, 16}, key, value;
 
-	(void)op;
-	(void)cause;
-	past[index / 64] |= 1ull << (index % 64);
+	memcpy(last, world->oracle->rec[r].id.b, 16);
+	while (rep_seek(view, REP_T_OPS, from, from.size == 28, &key, &value) == 0 && key.size == 28 &&
+	    memcmp(key.data, last, 16) == 0) {
+		struct rep_log_info log;
+		unsigned index;
+
+		memcpy(last, key.data, 28);
+		from.size = 28;
+		if (!rep_log_of(world->host[host].node, wire_get_be32(last + 16), &log))
+			sim_fail(world, host, "store", "op of an unknown log");
+		index = intern_op(&world->oracle->rec[r], &log.id, wire_get_be64(last + 20));
+		past[index / 64] |= 1ull << (index % 64);
+	}
 }
 
 uint64_t sim_oracle_open(struct sim_world *world, unsigned host, uint8_t kind, const struct tr_rec_id *id)
@@ -134,7 +148,7 @@ uint64_t sim_oracle_open(struct sim_world *world, unsigned host, uint8_t kind, c
 		w->rec = sim_oracle_rec(world, id);
 		w->has_rec = w->rec != SIM_NONE;
 		if (w->has_rec)
-			sim_oracle_ops(world, host, w->rec, note_past, w->past);
+			note_past(world, host, w->rec, w->past);
 	}
 	return w->ticket;
 }

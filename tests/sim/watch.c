@@ -187,6 +187,8 @@ void sim_watch_trace(struct sim_world *world, unsigned host, const struct rep_tr
 	    trace->text != NULL ? trace->text : "");
 	if (trace->code == REP_TRACE_CONFLICT_OPEN)
 		world->counts.conflicts++;
+	if (trace->code == REP_TRACE_RECEIPT && !sim_oracle_count(world, host + 1, trace->peer.v, trace->a))
+		sim_fail(world, host, "28", "took RECEIPT %" PRIu64 " after a newer one", trace->a);
 	/* A frame with a flipped bit is a lie of the peer's: it may raise any alarm. */
 	if (is_alarm(trace->code) && (world->faults & SIM_F_RUBBISH) == 0)
 		sim_fail(world, host, "3", "alarm among honest nodes: %s %s (%s, %s)",
