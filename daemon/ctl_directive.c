@@ -463,8 +463,8 @@ static void on_reply(void *arg, const struct rep_reply *reply)
 	if (reply->rc == 0) {
 		r->done++;
 	} else if (r->rc == 0) {
-		r->rc = reply->rc;
 		td_door_explain(td_ctl_node(call), reply, &call->error);
+		r->rc = call->error.rc;
 		td_text_write_uuid(&reply->id, call->error_record);
 	}
 	if (r->rc == 0 && r->next < r->count) {

@@ -24,9 +24,9 @@ static void on_reply(void *arg, const struct rep_reply *reply)
 
 	if (reply->rc != 0) {
 		td_door_explain(td_ctl_node(call), reply, &call->error);
-		if (reply->rc != TR_E_NOREC && reply->id.b[0] != 0)
+		if (call->error.rc != TR_E_NOREC && reply->id.b[0] != 0)
 			td_text_write_uuid(&reply->id, call->error_record);
-		td_ctl_answer(call, reply->rc, NULL);
+		td_ctl_answer(call, call->error.rc, NULL);
 		return;
 	}
 	td_ctl_answer(call, 0, (call->made != NULL ? call->made : made_usual)(call, reply));

@@ -282,8 +282,8 @@ static int read_members(struct td_door *door, uint8_t *line, size_t size)
 			return 0;
 		if (more < 0)
 			return td_door_refuse(door, TR_E_INPUT, (struct tr_bytes){0},
-			    "not a JSON object: %s at byte %zu", json.problem,
-			    td_json_place(&json));
+			    "bad JSON at byte %zu: %s", td_json_place(&json),
+			    json.problem);
 		if (++door->member_count == TD_DOOR_MEMBERS_MAX)
 			return td_door_refuse(door, TR_E_LIMIT, (struct tr_bytes){0},
 			    "more than %d members in one line", TD_DOOR_MEMBERS_MAX - 1);

@@ -70,6 +70,13 @@ static void explain_step(const struct rep_reply *reply, struct td_door_error *er
 	char moves[180];
 
 	snprintf(error->field, sizeof(error->field), "status");
+	if (reply->status_from == 0) {
+		/* A step of something that is not there. */
+		error->rc = TR_E_NOREC;
+		snprintf(error->message, sizeof(error->message),
+		    "no such record is held here, and a new one cannot begin with '%s'", to);
+		return;
+	}
 	if (reply->why == REP_WHY_REASON) {
 		snprintf(error->field, sizeof(error->field), "%s", "reason");
 		snprintf(error->message, sizeof(error->message),
