@@ -88,7 +88,7 @@ static void load_links(struct rep_node *node)
 	up->profile = node->profile;
 	up->next_try_ms = node->mono_ms;
 	for (size_t i = 0; i < node->unit_count; i++)
-		if (node->units[i]->parent.v == node->cert.nid.v && node->units[i]->has_cert)
+		if (node->units[i]->parent.v == node->cert.nid.v)
 			rep_link_of_peer(node, node->units[i]->nid);
 }
 

@@ -135,6 +135,9 @@ void rep_on_invite(struct rep_node *node, const struct rep_invite *invite)
 		rc = declare(node, nid, rep_bytes(path, up + 1 + code),
 		    rep_bytes(invite->title, strlen(invite->title)), caps);
 	}
+	/* From now on it is listed as a neighbour that was never seen. */
+	if (rc == 0 && rep_link_of_peer(node, nid) == NULL)
+		rep_node_fail(node, TR_E_NOMEM);
 	if (rc == 0)
 		store_invite(node, invite, nid, caps);
 	reply(node, invite->ticket, rc, nid);
