@@ -99,17 +99,20 @@ int rep_ack_take(struct rep_node *node, struct rep_link *link, const Terrace__Fr
 	for (size_t i = 0; i < msg->n_e; i++) {
 		struct rep_log *log = rep_log_get(node, msg->e[i]->log);
 		struct rep_way *way;
+		uint64_t seq;
 		bool first;
 
 		if (log == NULL || !rep_queue_in_reach(node, link, log->id.scope))
 			return TR_E_INPUT;
 		way = rep_queue_way(link, log);
-		if (msg->e[i]->seq > way->sent)
-			return TR_E_INPUT;
-		if (msg->e[i]->seq <= way->acked)
+		/* more than was sent here: it came to the peer another way */
+		seq = msg->e[i]->seq < log->seq ? msg->e[i]->seq : log->seq;
+		if (seq > way->sent)
+			way->sent = seq;
+		if (seq <= way->acked)
 			continue;
 		first = way->acked == 0;
-		way->acked = msg->e[i]->seq;
+		way->acked = seq;
 		rep_log_store(node, log);
 		if (first)
 			note_cert(node, link, log->id.author);

@@ -107,6 +107,21 @@ static void state_of(struct sim_world *world, unsigned host, const struct tr_rec
 		sim_fail(world, host, "7", "state hash: %s", tr_err_code(rc));
 }
 
+/* Says what is missing, for the log of a failure. */
+void sim_check_explain(struct sim_world *world, unsigned host)
+{
+	struct rep_log_info log;
+
+	for (size_t i = 0; sim_host_is_up(world, host) && rep_inspect_log(world->host[host].node, i, &log); i++) {
+		unsigned author = sim_host_of(world, log.id.author), scope = sim_host_of(world, log.id.scope);
+
+		if (author != SIM_NONE && scope != SIM_NONE && log.seq != 0)
+			sim_log(world, host, "  holds %s/%s lane %u seq %" PRIu64 " up %" PRIu64 " down %" PRIu64
+			    " receipt %" PRIu64, world->host[author].name, world->host[scope].name, log.id.lane, log.seq,
+			    log.up_acked, log.down_acked, log.receipt_seq);
+	}
+}
+
 /* Every record at the top, against all other holders. */
 static void check_states(struct sim_world *world)
 {

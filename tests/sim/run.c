@@ -237,6 +237,8 @@ void sim_world_rest(struct sim_world *world)
 	end_faults(world);
 	for (unsigned round = 0; !sim_check_is_quiet(world, &why, &who); round++) {
 		if (world->now_ms >= until)
+			sim_check_explain(world, who);
+		if (world->now_ms >= until)
 			sim_fail(world, who, "9", "%s, %d minutes after the last fault", why, REST_MS_MAX / 60000);
 		for (unsigned i = 1; i < world->host_count && round % 6 == 5; i++)
 			if (world->host[i].profile == TR_PROFILE_STICK)

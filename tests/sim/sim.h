@@ -220,6 +220,7 @@ void sim_watch_trace(struct sim_world *world, unsigned host, const struct rep_tr
 void sim_check_store(struct sim_world *world, unsigned host);   /* 1 2 3 4 6 10 */
 void sim_check_restart(struct sim_world *world, unsigned host); /* 12 13 28 */
 bool sim_check_is_quiet(struct sim_world *world, const char **why, unsigned *who);
+void sim_check_explain(struct sim_world *world, unsigned host);
 void sim_check_rest(struct sim_world *world);                   /* 7 9 11 14 22 26 */
 
 #endif
