@@ -37,6 +37,14 @@ static int check_host(struct td_address *address, bool bracketed,
 	const char *host = address->host;
 
 	if (inet_pton(AF_INET6, host, &v6) == 1) {
+		/* ZeroMQ names an IPv4 address this way if IPv6 is on. */
+		if (bracketed && IN6_IS_ADDR_V4MAPPED(&v6)) {
+			memcpy(&v4, &v6.s6_addr[12], sizeof(v4));
+			(void)inet_ntop(AF_INET, &v4, address->host,
+			    sizeof(address->host));
+			address->is_numeric = true;
+			return 0;
+		}
 		address->is_numeric = address->is_v6 = true;
 		*why =
 		    "an IPv6 address is written in brackets: tcp://[::1]:7400";

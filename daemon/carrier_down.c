@@ -8,6 +8,7 @@
  * a new connection can only come into being after our answer, so whatever
  * carries a reused descriptor or routing id is known to be another one.
  */
+#include "daemon/address.h"
 #include "daemon/carrier_int.h"
 #include "daemon/curve.h"
 #include "daemon/sys.h"
@@ -26,7 +27,8 @@ static const char MONITOR[] = "inproc://down-monitor";
 int td_carrier_down_listen(struct td_carrier *carrier, const char *address,
     const char **why)
 {
-	char endpoint[ENDPOINT_MAX] = "";
+	char endpoint[ENDPOINT_MAX] = "", text[TD_ADDRESS_MAX + 1];
+	struct td_address real;
 	size_t size = sizeof(endpoint);
 	int one = 1;
 
@@ -46,9 +48,12 @@ int td_carrier_down_listen(struct td_carrier *carrier, const char *address,
 	    zmq_getsockopt(carrier->router, ZMQ_LAST_ENDPOINT, endpoint,
 	        &size) != 0)
 		goto fail;
+	if (td_address_parse(endpoint, true, &real, why) != 0)
+		return TR_E_IO;
+	td_address_print(&real, text);
 	td_carrier_tell(carrier, TD_PIPE_LISTENING, 0,
-	    (struct tr_bytes){(const uint8_t *)endpoint, strlen(endpoint)},
-	    (struct tr_bytes){NULL, 0});
+	    (struct tr_bytes){ (const uint8_t *)text, strlen(text) },
+	    (struct tr_bytes){ NULL, 0 });
 	return 0;
 
 fail:

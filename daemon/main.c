@@ -22,6 +22,7 @@
 #include "daemon/app.h"
 #include "daemon/carrier.h"
 #include "daemon/enrol.h"
+#include "daemon/resolve.h"
 #include "daemon/version.h"
 #include "proto/err.h"
 #include "proto/limits.h"
@@ -129,6 +130,8 @@ int main(int argc, char **argv)
 	}
 	if (is_role(argv[0], TD_CARRIER_ROLE) || (argc > 1 && strcmp(argv[1], "--carrier") == 0))
 		return td_carrier_main(argc, argv);
+	if (is_role(argv[0], TD_RESOLVE_ROLE))
+		return td_resolve_main(argc, argv);
 	if (argc > 1 && strcmp(argv[1], "--init") == 0)
 		return td_init_main(argc, argv);
 	if (argc > 1 && strcmp(argv[1], "--join") == 0)
