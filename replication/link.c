@@ -93,6 +93,7 @@ static void forget_session(struct rep_link *link)
 	link->frontier_count = link->peer_digest_count = 0;
 	link->empty_logs = 0;
 	link->def_count = 0;
+	link->mend_ms = 0;
 	link->sent_first = link->sent_count = 0;
 	link->inflight = 0;
 	link->ack_bytes = 0;

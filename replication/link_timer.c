@@ -81,6 +81,8 @@ void rep_link_tick(struct rep_node *node, struct rep_link *link)
 			rep_link_down(node, link, true, "peer is silent");
 		else if (link->state == REP_LINK_COMPARE && node->mono_ms >= link->deadline_ms)
 			rep_link_down(node, link, true, "comparing does not end");
+		else if (link->mend_ms != 0 && node->mono_ms >= link->mend_ms)
+			rep_link_down(node, link, true, "bad frames, session starts anew");
 		else if (node->mono_ms - link->tx_ms >= beat_ms)
 			beat(node, link);
 		return;
@@ -114,6 +116,8 @@ int64_t rep_link_deadline(const struct rep_node *node, const struct rep_link *li
 		else if (link->ack_head != 0)
 			other = link->ack_since_ms + 2000;
 		silent = say < silent ? say : silent;
+		if (link->mend_ms != 0 && link->mend_ms < silent)
+			silent = link->mend_ms;
 		return other < silent ? other : silent;
 	}
 	if (link->way != REP_WAY_UP || node->is_top)

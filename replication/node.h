@@ -177,6 +177,7 @@ struct rep_link {
 	int64_t ack_since_ms;
 	/* times, mono */
 	int64_t rx_ms, tx_ms, deadline_ms, next_try_ms, head_ms;
+	int64_t mend_ms;          /* when the session ends because of a bad frame; 0 = not */
 	uint32_t tries, backoff_ms;
 	uint32_t ping_n;
 	int64_t ping_ms;

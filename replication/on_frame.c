@@ -12,6 +12,7 @@
 #include "replication/unit.h"
 
 #define BAD_FRAMES_MAX 16 /* in one session, then it ends */
+#define MEND_MS 60000     /* what a bad frame held is sent again by a new session; the rest goes on until then */
 
 static int on_segs(struct rep_node *node, struct rep_link *link, const Terrace__Segs *segs)
 {
@@ -132,6 +133,8 @@ static void in_session(struct rep_node *node, struct rep_link *link, const Terra
 	if (rc == TR_E_GAP || rc == TR_E_NOCERT || link->bad_frames % BAD_FRAMES_MAX == 0) {
 		rep_on_bye_send(node, link, link->session, tr_err_code(rc));
 		rep_link_down(node, link, true, tr_err_code(rc));
+	} else if (link->mend_ms == 0) {
+		link->mend_ms = node->mono_ms + MEND_MS;
 	}
 }
 
