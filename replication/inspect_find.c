@@ -168,6 +168,15 @@ int rep_record_op(const struct rep_node *node, const struct rep_view *view, cons
 	return 0;
 }
 
+/* Only the newest HEAD is kept; who acted had it before. */
+static struct tr_hlc not_after_acting(const struct rep_record *rec, struct tr_hlc at)
+{
+	for (uint16_t i = 0; i < rec->step_count; i++)
+		if (rec->steps[i].author.v == rec->scope.v && rec->steps[i].hlc.v < at.v)
+			at = rec->steps[i].hlc;
+	return at;
+}
+
 bool rep_directive_delivered(const struct rep_node *node, const struct rep_record *rec, struct tr_hlc *at)
 {
 	const struct rep_unit *target = rep_unit_find(node, rec->scope);
@@ -194,7 +203,7 @@ bool rep_directive_delivered(const struct rep_node *node, const struct rep_recor
 	for (up = rep_unit_find(node, target->parent); up != NULL && i < target->xseq_count;
 	     up = rep_unit_find(node, up->parent), i += 2)
 		if (up->nid.v == created->id.author.v) {
-			*at = target->head_hlc;
+			*at = not_after_acting(rec, target->head_hlc);
 			return target->xseq[i + (created->id.lane == TR_LANE_E ? 1 : 0)] >= position;
 		}
 	return false;
