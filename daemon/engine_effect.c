@@ -100,6 +100,7 @@ static void trace_log(struct td_engine *engine, const struct rep_trace *trace)
 {
 	int level = td_log_level_of(rep_trace_level(trace->code));
 	char peer[TR_UNIT_PATH_MAX + 8] = "", rec[24] = "", text[200] = "", quoted[160];
+	char what[64];
 	struct rep_unit_info unit;
 
 	if (trace->peer.v != 0 && rep_unit_get(engine->node, trace->peer, &unit))
@@ -109,11 +110,16 @@ static void trace_log(struct td_engine *engine, const struct rep_trace *trace)
 	if (has_id(&trace->rec))
 		snprintf(rec, sizeof(rec), "record=%02x%02x%02x%02x ", trace->rec.b[0],
 		    trace->rec.b[1], trace->rec.b[2], trace->rec.b[3]);
+	if (trace->code == REP_TRACE_LINK_STATE)
+		snprintf(what, sizeof(what), "from=%s to=%s", rep_link_state_name((enum rep_link_state)trace->a),
+		    rep_link_state_name((enum rep_link_state)trace->b));
+	else
+		snprintf(what, sizeof(what), "a=%llu b=%llu", (unsigned long long)trace->a,
+		    (unsigned long long)trace->b);
 	if (trace->text != NULL)
 		snprintf(text, sizeof(text), " text=%s", td_log_quote(trace->text, quoted, sizeof(quoted)));
 	td_log(level < 0 ? TD_LOG_INFO : (enum td_log_level)level, rep_trace_code_name(trace->code),
-	    "%s%sa=%llu b=%llu%s", peer, rec, (unsigned long long)trace->a,
-	    (unsigned long long)trace->b, text);
+	    "%s%s%s%s", peer, rec, what, text);
 }
 
 static void on_trace(struct td_engine *engine, const struct rep_trace *trace)

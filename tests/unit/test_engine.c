@@ -38,7 +38,6 @@ struct rep_batch {
 
 static struct {
 	int created, freed, ticks, frames, links_up, links_down, bundle_frames, commits;
-	enum rep_event_kind last;
 	bool full;
 	int flush_rc;
 } core;
@@ -46,7 +45,7 @@ static struct {
 static struct {
 	struct td_net_calls calls;
 	void *arg;
-	int sends, closes, allows, dials;
+	int sends, closes, allows;
 	bool open_at_send; /* a send before its commit */
 } net;
 
@@ -117,7 +116,6 @@ int rep_step(struct rep_node *node, const struct rep_view *view, const struct re
 	struct rep_effect fx = {.link = event->link, .key = event->user, .allow = true};
 
 	assert_non_null(node);
-	core.last = event->kind;
 	switch (event->kind) {
 	case REP_EV_TICK:
 		core.ticks++;
@@ -189,6 +187,11 @@ const char *rep_trace_code_name(int code)
 	(void)code;
 	return "x";
 }
+const char *rep_link_state_name(enum rep_link_state state)
+{
+	(void)state;
+	return "x";
+}
 const char *rep_trace_level(int code)
 {
 	(void)code;
@@ -223,7 +226,6 @@ void td_net_stop(struct td_net *n)
 void td_net_dial(struct td_net *n, const char *address, const struct tr_key *key)
 {
 	(void)n, (void)address, (void)key;
-	net.dials++;
 }
 void td_net_allow(struct td_net *n, const struct tr_key *key, bool add)
 {
