@@ -140,17 +140,17 @@ static const struct {
 	uint32_t fault;
 	act_fn *fn;
 } ACTS[] = {
-    {66, 0, act_work},
+    {54, 0, act_work},
     {4, 0, act_burst},
     {2, 0, act_look},
-    {6, SIM_F_CUT, act_cut},
-    {6, SIM_F_CRASH, act_crash},
+    {7, SIM_F_CUT, act_cut},
+    {7, SIM_F_CRASH, act_crash},
     {3, SIM_F_CLOCK, act_clock},
-    {4, SIM_F_LOSS | SIM_F_REPEAT | SIM_F_REORDER | SIM_F_RATE | SIM_F_RUBBISH, act_weather},
-    {3, SIM_F_STICK, act_export},
-    {4, SIM_F_STICK, act_import},
-    {2, SIM_F_PAUSE, act_pause},
-    {1, SIM_F_FULL, act_full},
+    {5, SIM_F_LOSS | SIM_F_REPEAT | SIM_F_REORDER | SIM_F_RATE | SIM_F_RUBBISH, act_weather},
+    {6, SIM_F_STICK, act_export},
+    {8, SIM_F_STICK, act_import},
+    {3, SIM_F_PAUSE, act_pause},
+    {2, SIM_F_FULL, act_full},
 };
 
 static int64_t pause_ms(struct sim_rng *rng)
@@ -172,6 +172,8 @@ void sim_act(struct sim_world *world, unsigned index)
 	unsigned dice, host;
 
 	world->action = index;
+	if (index == 0)
+		act_weather(world, &rng, 0);
 	sim_world_advance(world, pause_ms(&rng));
 	dice = (unsigned)sim_rng_below(&rng, 101);
 	host = (unsigned)sim_rng_below(&rng, world->host_count);

@@ -281,7 +281,8 @@ unsigned sim_oracle_pick(struct sim_world *world, struct sim_rng *rng, unsigned 
 
 	/* Newer ones are taken more often: that is where edits meet. */
 	for (unsigned i = 0; i < 20 && o->rec_count != 0; i++) {
-		unsigned span = sim_rng_chance(rng, 700) && o->rec_count > 6 ? 6 : o->rec_count;
+		unsigned want = sim_rng_chance(rng, 400) ? 2 : sim_rng_chance(rng, 600) ? 6 : o->rec_count;
+		unsigned span = want < o->rec_count ? want : o->rec_count;
 		unsigned r = o->rec_count - 1 - (unsigned)sim_rng_below(rng, span);
 
 		if (kind != 0 && o->rec[r].kind != kind)

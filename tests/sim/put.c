@@ -83,13 +83,6 @@ void sim_put_remove(struct sim_put *put, const char *field, const char *text)
 	v->t = keep(put, text, strlen(text));
 }
 
-void sim_put_count(struct sim_put *put, const char *field, int64_t n)
-{
-	struct rep_value *v = add(put, field, REP_VALUE_INT);
-
-	v->act = TR_ACT_ADD;
-	v->i = n;
-}
 
 void sim_put_status(struct sim_put *put, const char *name)
 {

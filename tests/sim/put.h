@@ -27,10 +27,9 @@ void sim_put_rec(struct sim_put *put, const struct tr_rec_id *id);
 void sim_put_int(struct sim_put *put, const char *field, int64_t value);
 void sim_put_text(struct sim_put *put, const char *field, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* Adds to, removes from a set; adds to a list or count. */
+/* Adds to, removes from a set; adds to a list. */
 void sim_put_add(struct sim_put *put, const char *field, const char *text);
 void sim_put_remove(struct sim_put *put, const char *field, const char *text);
-void sim_put_count(struct sim_put *put, const char *field, int64_t n);
 /* A step of the machine by name ("filed") with what such a step needs. */
 void sim_put_status(struct sim_put *put, const char *name);
 /* Returns the ticket. */

@@ -148,7 +148,9 @@ void sim_stick_import_any(struct sim_world *world, struct sim_rng *rng)
 	at = s.to;
 	if (sim_rng_chance(rng, 100)) /* the wrong office */
 		at = (unsigned)sim_rng_below(rng, world->host_count);
+	world->is_astray = at != s.to;
 	import(world, at, s.from, &s.frames, &reply);
+	world->is_astray = false;
 	if (reply.count != 0 && sim_rng_chance(rng, 800)) {
 		struct stick *answer = fresh(world, at, s.from);
 

@@ -85,7 +85,7 @@ static void edit_field(struct sim_world *world, struct sim_rng *rng, unsigned ho
 		snprintf(text, sizeof(text), "note %u", (unsigned)sim_rng_below(rng, 1000000));
 		sim_put_add(put, "notes", text);
 		break;
-	case 9: sim_put_count(put, "visits", sim_rng_between(rng, 1, 3)); break;
+	case 9: sim_put_int(put, "visits", sim_rng_between(rng, 1, 3)); break;
 	default: break;
 	}
 	(void)rec;
@@ -180,7 +180,7 @@ static void step_directive(struct sim_world *world, struct sim_rng *rng, unsigne
 	sim_put_rec(&put, &rec->id);
 	if (by_target && sim_rng_chance(rng, 150)) {
 		sim_put_add(&put, "progress", "half of it");
-		sim_put_count(&put, "percent", 50);
+		sim_put_int(&put, "percent", sim_rng_between(rng, 0, 100));
 	} else {
 		sim_put_status(&put, by_target ? PICK(rng, TARGET_STEPS) : PICK(rng, ISSUER_STEPS));
 	}
