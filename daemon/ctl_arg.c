@@ -139,8 +139,7 @@ int td_ctl_arg_time(struct td_ctl_call *call, const char *name, int64_t *out)
 	return td_ctl_error(call, TR_E_INPUT, "%s: '%.64s' is no time", name, text);
 }
 
-/* Hexadecimal digits without dashes; 0 if something else is in it. */
-static size_t hex_of(const char *text, char out[static 33])
+size_t td_ctl_hex_of(const char *text, char out[static 33])
 {
 	size_t n = 0;
 
@@ -161,7 +160,7 @@ int td_ctl_find_record(struct td_ctl_call *call, uint8_t kind, const char *text,
 	struct tr_rec_id found[2];
 	uint8_t kinds[2];
 	char hex[33];
-	size_t n = hex_of(text, hex);
+	size_t n = td_ctl_hex_of(text, hex);
 
 	if (n < 8) {
 		td_ctl_hint(call, "give 8 or more hexadecimal digits of the id");
@@ -175,7 +174,11 @@ int td_ctl_find_record(struct td_ctl_call *call, uint8_t kind, const char *text,
 		    kind != 0 ? rep_schema_kind_name(kind) : "record", text);
 	}
 	if (n > 1) {
-		td_ctl_hint(call, "give more digits");
+		char ids[2][TD_UUID_SIZE];
+
+		td_text_write_uuid(&found[0], ids[0]);
+		td_text_write_uuid(&found[1], ids[1]);
+		td_ctl_hint(call, "give more digits; two of them are %s and %s", ids[0], ids[1]);
 		return td_ctl_error(call, TR_E_AMBIGUOUS, "more than one record begins with '%.64s'", text);
 	}
 	*id = found[0];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ctl_conflict -- values that nobody has seen together, and the decision of a
- * person.  Id: "<first 8 hexadecimal digits of the record>.<group>", the same
- * on every node; candidates A.. in (author, inc, seq) order.
+ * person.  Id: "<first 16 hexadecimal digits of the record>.<group>", the
+ * same on every node; candidates A.. in (author, inc, seq) order.
  */
 #include "daemon/ctl_record.h"
 
@@ -15,6 +15,7 @@
 
 #define LIST_MAX 1000
 #define CANDS_MAX 26 /* letters */
+#define SAME_MAX 256 /* records with the same first digits that are looked at */
 
 /* One candidate, of a register group or of the status. */
 struct cand {
@@ -109,12 +110,18 @@ static json_t *cand_json(struct td_ctl_call *call, const struct rep_record *rec,
 	return o;
 }
 
-static json_t *conflict_id(const struct rep_record *rec, const char *group)
+static json_t *conflict_id(struct td_ctl_call *call, const struct rep_record *rec, const char *group)
 {
-	char hex[9];
+	struct tr_rec_id found[2];
+	uint8_t kinds[2];
+	char hex[33];
+	size_t digits = 8;
 
-	td_text_write_hex(rec->id.b, 4, hex);
-	return json_sprintf("%s.%s", hex, group);
+	td_text_write_hex(rec->id.b, sizeof(rec->id.b), hex);
+	while (digits < 32 &&
+	       rep_find_prefix(td_ctl_view(call), 0, hex, digits, found, kinds, 2) > 1)
+		digits += 4;
+	return json_sprintf("%.*s.%s", (int)digits, hex, group);
 }
 
 static json_t *conflict_json(struct td_ctl_call *call, const struct rep_record *rec,
@@ -125,7 +132,7 @@ static json_t *conflict_json(struct td_ctl_call *call, const struct rep_record *
 	json_t *o = json_object(), *list = json_array();
 	bool ask = group->merge == REP_MERGE_ASK;
 
-	td_ctl_put(o, "id", conflict_id(rec, group->group));
+	td_ctl_put(o, "id", conflict_id(call, rec, group->group));
 	td_ctl_put_id(o, "record", &rec->id);
 	td_ctl_put_text(o, "kind", rep_schema_kind_name(rec->kind));
 	td_ctl_put_field(call, o, rec, "title");
@@ -142,8 +149,7 @@ static json_t *conflict_json(struct td_ctl_call *call, const struct rep_record *
 
 struct listing {
 	struct rep_conflict_cursor cursor;
-	bool has_id;
-	struct tr_rec_id id;
+	char hex[33];   /* first digits of the record; "" = any */
 	char group[32]; /* "" = any */
 	json_t *list;
 	bool is_cut;
@@ -162,10 +168,12 @@ static void free_listing(struct td_ctl_call *call)
 static bool is_asked_for(const struct listing *l, const struct rep_conflict *found)
 {
 	const struct rep_field *group = group_field(found->kind, found->group);
+	char hex[33];
 
 	if (group == NULL)
 		return false;
-	if (l->has_id && memcmp(&l->id, &found->rec, sizeof(l->id)) != 0)
+	td_text_write_hex(found->rec.b, sizeof(found->rec.b), hex);
+	if (strncmp(hex, l->hex, strlen(l->hex)) != 0)
 		return false;
 	return l->group[0] == '\0' || strcmp(l->group, group->group) == 0;
 }
@@ -200,23 +208,28 @@ static int list_pump(struct td_ctl_call *call, json_t **out)
 	return TD_CTL_LATER;
 }
 
-/* "<record>", "<record>.<group>". */
-static int read_id(struct td_ctl_call *call, const char *text, struct tr_rec_id *id,
-    uint8_t *kind, char group[static 32])
+/* "<record>" or "<record>.<group>": all conflicts whose record begins so. */
+static int read_id(struct td_ctl_call *call, struct listing *l, const char *text)
 {
 	const char *dot = strrchr(text, '.');
+	struct tr_rec_id id;
+	uint8_t kind;
 	char record[48];
 
-	snprintf(record, sizeof(record), "%.*s", (int)(dot != NULL ? dot - text : 40), text);
-	snprintf(group, 32, "%s", dot != NULL ? dot + 1 : "");
-	return td_ctl_find_record(call, 0, record, id, kind);
+	snprintf(record, sizeof(record), "%.*s", (int)(dot != NULL && dot - text < 40 ? dot - text : 40), text);
+	snprintf(l->group, sizeof(l->group), "%s", dot != NULL ? dot + 1 : "");
+	if (td_ctl_hex_of(record, l->hex) < 8 ||
+	    rep_find_prefix(td_ctl_view(call), 0, l->hex, strlen(l->hex), &id, &kind, 1) == 0)
+		return td_ctl_find_record(call, 0, record, &id, NULL); /* says what is wrong */
+	if (l->group[0] != '\0' && group_by_name(kind, l->group) == NULL)
+		return td_ctl_error(call, TR_E_NOTFOUND, "a %s has no group '%s'", rep_schema_kind_name(kind), l->group);
+	return 0;
 }
 
 int td_ctl_conflicts(struct td_ctl_call *call, json_t **data)
 {
 	struct listing *l = calloc(1, sizeof(*l));
 	const char *id = td_ctl_arg(call, "id");
-	uint8_t kind;
 	int rc = 0;
 
 	(void)data;
@@ -225,12 +238,8 @@ int td_ctl_conflicts(struct td_ctl_call *call, json_t **data)
 	call->state = l;
 	call->free_state = free_listing;
 	l->list = json_array();
-	if (id != NULL) {
-		rc = read_id(call, id, &l->id, &kind, l->group);
-		l->has_id = rc == 0;
-	}
-	if (rc == 0 && l->group[0] != '\0' && group_by_name(kind, l->group) == NULL)
-		rc = td_ctl_error(call, TR_E_NOTFOUND, "a %s has no group '%s'", rep_schema_kind_name(kind), l->group);
+	if (id != NULL)
+		rc = read_id(call, l, id);
 	if (rc != 0)
 		return rc;
 	call->pump = list_pump;
@@ -300,25 +309,51 @@ static int take_value(struct td_ctl_call *call, const struct rep_record *rec,
 	return rc;
 }
 
+/* The record whose digits these are; of several, the one that has this conflict. */
+static int find_in_conflict(struct td_ctl_call *call, const char *record, const char *name)
+{
+	struct tr_rec_id found[SAME_MAX];
+	uint8_t kinds[SAME_MAX];
+	struct cand cands[CANDS_MAX];
+	const struct rep_field *group;
+	char hex[33];
+	size_t digits = td_ctl_hex_of(record, hex), count, fits = 0, at = 0;
+
+	count = digits < 8 ? 0 : rep_find_prefix(td_ctl_view(call), 0, hex, digits, found, kinds, SAME_MAX);
+	for (size_t i = 0; count > 1 && i < count; i++) {
+		group = group_by_name(kinds[i], name);
+		if (group == NULL || td_ctl_load(call, kinds[i], &found[i]) != 0 ||
+		    cands_of(td_ctl_record(call), group, cands) < 2)
+			continue;
+		at = i;
+		fits++;
+	}
+	if (fits == 1)
+		return td_ctl_load(call, kinds[at], &found[at]);
+	if (count != 1)
+		return td_ctl_find_record(call, 0, record, &found[0], NULL); /* says what is wrong */
+	return td_ctl_load(call, kinds[0], &found[0]);
+}
+
 static int find_conflict(struct td_ctl_call *call, const struct rep_field **group)
 {
-	const char *text = td_ctl_arg(call, "id");
-	struct tr_rec_id id;
-	char name[32];
+	const char *text = td_ctl_arg(call, "id"), *dot = strrchr(text, '.');
+	char record[48];
 	uint8_t kind;
-	int rc = read_id(call, text, &id, &kind, name);
+	int rc;
 
-	if (rc == 0)
-		rc = td_ctl_load(call, kind, &id);
-	if (rc != 0)
-		return rc;
-	if (name[0] == '\0') {
+	if (dot == NULL) {
 		td_ctl_hint(call, "`terracectl conflicts %s` shows its ids", text);
 		return td_ctl_error(call, TR_E_USAGE, "'%.64s' names a record, not a conflict", text);
 	}
-	*group = group_by_name(kind, name);
+	snprintf(record, sizeof(record), "%.*s", (int)(dot - text < 40 ? dot - text : 40), text);
+	rc = find_in_conflict(call, record, dot + 1);
+	if (rc != 0)
+		return rc;
+	kind = td_ctl_record(call)->kind;
+	*group = group_by_name(kind, dot + 1);
 	if (*group == NULL)
-		return td_ctl_error(call, TR_E_NOTFOUND, "a %s has no group '%s'", rep_schema_kind_name(kind), name);
+		return td_ctl_error(call, TR_E_NOTFOUND, "a %s has no group '%.32s'", rep_schema_kind_name(kind), dot + 1);
 	return 0;
 }
 

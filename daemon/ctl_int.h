@@ -131,6 +131,8 @@ TR_MUST_CHECK int td_ctl_find_unit(struct td_ctl_call *call, const char *text, s
 /* A neighbour: TR_E_NOPEER if it is none. */
 TR_MUST_CHECK int td_ctl_arg_peer(struct td_ctl_call *call, const char *name, struct tr_nid *out);
 TR_MUST_CHECK int td_ctl_arg_time(struct td_ctl_call *call, const char *name, int64_t *out);
+/* Hexadecimal digits without dashes, lower case; 0 if something else is in it. */
+size_t td_ctl_hex_of(const char *text, char out[static 33]);
 /* By UUID or prefix; kind 0 = any. */
 TR_MUST_CHECK int td_ctl_find_record(struct td_ctl_call *call, uint8_t kind, const char *text,
     struct tr_rec_id *id, uint8_t *found_kind);
