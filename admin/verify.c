@@ -62,7 +62,7 @@ static void show_verify(const struct tc_run *run, const json_t *data)
 	printf(_("records   %s\n"),
 	    tc_text_count(a, tc_view_int(data, "records")));
 	if (json_is_object(compared))
-		printf(_("against %s: %lld scopes equal, %lld waiting, %lld differ, %lld missing here\n"),
+		printf(_("against %s: %lld changes equal, %lld waiting, %lld differ, %lld missing here\n"),
 		    against != NULL ? against : "-",
 		    (long long)tc_view_int(compared, "equal"),
 		    (long long)tc_view_int(compared, "waiting"),

@@ -173,9 +173,11 @@ static int list_scopes(struct td_ctl_call *call, struct walk *w)
 	if (sums == NULL)
 		return TR_E_NOMEM;
 	for (size_t i = 0; i < count && rep_inspect_unit(td_ctl_node(call), i, &unit); i++) {
-		sums[i].scope = unit.nid;
-		crypto_generichash_init(&sums[i].hash, NULL, 0, 16);
-		w->sum_count = i + 1;
+		if (!unit.in_subtree) /* the way to the root: known, but not held */
+			continue;
+		sums[w->sum_count].scope = unit.nid;
+		crypto_generichash_init(&sums[w->sum_count].hash, NULL, 0, 16);
+		w->sum_count++;
 	}
 	qsort(sums, w->sum_count, sizeof(*sums), compare_sums);
 	w->sums = sums;

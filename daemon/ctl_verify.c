@@ -90,6 +90,8 @@ static json_t *scopes_json(struct td_ctl_call *call)
 	char text[33];
 
 	for (size_t i = 0; rep_inspect_unit(td_ctl_node(call), i, &unit); i++) {
+		if (!unit.in_subtree) /* the way to the root: known, but not held */
+			continue;
 		rep_scope_digest(td_ctl_node(call), unit.nid, digest);
 		td_text_write_hex(digest, sizeof(digest), text);
 		o = json_object();
