@@ -59,23 +59,6 @@ static bool scope_is_equal(struct sim_world *world, unsigned scope, const char *
 	return true;
 }
 
-static bool is_delivered(struct sim_world *world, unsigned r)
-{
-	const struct sim_rec *rec = &world->oracle->rec[r];
-	struct rep_record *scratch = world->oracle->scratch;
-	struct tr_hlc at;
-
-	if (rec->kind != TR_KIND_DIRECTIVE || rec->issuer == SIM_NONE)
-		return true;
-	if (rep_record_find(scratch, &world->host[rec->issuer].view, &rec->id) != 0)
-		sim_fail(world, rec->issuer, "11", "a directive is gone at its issuer");
-	if (!rep_directive_delivered(world->host[rec->issuer].node, scratch, &at))
-		return false;
-	if (!sim_oracle_holds(world, rec->home, &rec->id, NULL))
-		sim_fail(world, rec->issuer, "22", "shows as delivered what %s has not", world->host[rec->home].name);
-	return true;
-}
-
 bool sim_check_is_quiet(struct sim_world *world, const char **why, unsigned *who)
 {
 	*why = NULL;
@@ -86,7 +69,7 @@ bool sim_check_is_quiet(struct sim_world *world, const char **why, unsigned *who
 		if (!scope_is_equal(world, s, why, who))
 			return false;
 	for (unsigned r = 0; r < world->oracle->rec_count; r++) {
-		if (!is_delivered(world, r)) {
+		if (!sim_check_delivered(world, r)) {
 			*why = "does not know that its directive was delivered";
 			*who = world->oracle->rec[r].issuer;
 			return false;

@@ -90,6 +90,24 @@ static void check_scopes(struct sim_world *world, unsigned host)
 	}
 }
 
+/* False while the issuer does not know; fails when it knows what is not so (22). */
+bool sim_check_delivered(struct sim_world *world, unsigned r)
+{
+	const struct sim_rec *rec = &world->oracle->rec[r];
+	struct rep_record *scratch = world->oracle->scratch;
+	struct tr_hlc at;
+
+	if (rec->kind != TR_KIND_DIRECTIVE || rec->issuer == SIM_NONE || !sim_host_is_up(world, rec->issuer))
+		return true;
+	if (rep_record_find(scratch, &world->host[rec->issuer].view, &rec->id) != 0)
+		sim_fail(world, rec->issuer, "11", "a directive is gone at its issuer");
+	if (!rep_directive_delivered(world->host[rec->issuer].node, scratch, &at))
+		return false;
+	if (!sim_oracle_holds(world, rec->home, &rec->id, NULL))
+		sim_fail(world, rec->issuer, "22", "shows as delivered what %s has not", world->host[rec->home].name);
+	return true;
+}
+
 void sim_check_store(struct sim_world *world, unsigned host)
 {
 	struct sim_host *h = &world->host[host];
@@ -99,6 +117,8 @@ void sim_check_store(struct sim_world *world, unsigned host)
 		check_log(world, host, &log);
 	check_scopes(world, host);
 	for (unsigned r = 0; r < world->oracle->rec_count; r++) {
+		if (world->oracle->rec[r].issuer == host)
+			(void)sim_check_delivered(world, r);
 		if (!sim_is_over(world, host, world->oracle->rec[r].home) ||
 		    !sim_oracle_holds(world, host, &world->oracle->rec[r].id, NULL))
 			continue;

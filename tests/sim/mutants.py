@@ -3,11 +3,11 @@
 """mutants -- plants one bug at a time into a copy of the core and asks the simulator to find it.
 
 mutants/NAME.mut:  lines '#' say what the bug is, then
-    file: replication/take.c
+    file: replication/take.c     what follows is in this file; several files are planted together
     seeds: 40                    at most so many seeds may pass before one fails
     -text that stands in the file exactly once (several '-' lines are one text)
     +text to put in its place
-    flags: -DNAME                instead of a text: a switch for tests/sim/host.c
+    flags: -DNAME                instead of a text: a switch for that file
 Prints "mutants: N passed, M failed"; passed = the bug was found.
 """
 import argparse
@@ -22,39 +22,53 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
 def parse(path):
-    mutant = {"name": path.stem, "seeds": 40, "flags": "", "old": [], "new": []}
+    """A mutant: name, seeds, and per file its flags and (old, new) texts."""
+    mutant = {"name": path.stem, "seeds": 40, "files": {}}
+    current = None
     for line in path.read_text(encoding="utf-8").splitlines():
         if line.startswith("-"):
-            mutant["old"].append(line[1:])
+            if not current["edits"] or current["edits"][-1][1]:
+                current["edits"].append(([], []))
+            current["edits"][-1][0].append(line[1:])
         elif line.startswith("+"):
-            mutant["new"].append(line[1:])
+            current["edits"][-1][1].append(line[1:])
         elif line and not line.startswith("#"):
-            key, _, value = line.partition(":")
-            mutant[key.strip()] = value.strip()
+            key, _, value = (part.strip() for part in line.partition(":"))
+            if key == "file":
+                current = mutant["files"].setdefault(value, {"flags": "", "edits": []})
+            elif key == "flags":
+                current["flags"] = value
+            else:
+                mutant[key] = value
     return mutant
 
 
-def build(mutant, args):
-    """Compiles the one changed file and links a simulator of its own.  Returns its path."""
-    folder = pathlib.Path(args.build) / "mutants" / mutant["name"]
-    folder.mkdir(parents=True, exist_ok=True)
-    source = ROOT / mutant["file"]
-    text = source.read_text(encoding="utf-8")
-    if mutant["old"]:
-        old, new = "\n".join(mutant["old"]), "\n".join(mutant["new"])
+def plant(name, change, folder, args):
+    """Compiles one changed copy.  Returns the object."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    for old, new in change["edits"]:
+        old, new = "\n".join(old), "\n".join(new)
         if text.count(old) != 1:
-            raise RuntimeError(f"the text to change stands {text.count(old)} times in {mutant['file']}")
+            raise RuntimeError(f"the text to change stands {text.count(old)} times in {name}: {old.strip()[:60]}")
         text = text.replace(old, new)
-    copy = folder / source.name
+    copy = folder / pathlib.Path(name).name
     copy.write_text(text, encoding="utf-8")
-    own = folder / (source.stem + ".o")
-    cflags = shlex.split(args.cflags)
-    subprocess.run([args.cc, *cflags, *shlex.split(mutant["flags"]), "-w", "-iquote", str(ROOT), "-c", "-o", own, copy],
-                   check=True, cwd=ROOT)
-    original = str(pathlib.Path(args.build) / mutant["file"]).removesuffix(".c") + ".o"
-    objects = [o for o in args.objects if os.path.normpath(o) != os.path.normpath(original)]
+    own = copy.with_suffix(".o")
+    subprocess.run([args.cc, *shlex.split(args.cflags), *shlex.split(change["flags"]), "-w", "-iquote", str(ROOT),
+                    "-c", "-o", own, copy], check=True, cwd=ROOT)
+    return own
+
+
+def build(mutant, args):
+    """A simulator with the bug in it.  Returns its path."""
+    folder = (ROOT / args.build / "mutants" / mutant["name"]).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    own = [plant(name, change, folder, args) for name, change in mutant["files"].items()]
+    replaced = {os.path.normpath(str(pathlib.Path(args.build) / name).removesuffix(".c") + ".o")
+                for name in mutant["files"]}
+    objects = [o for o in args.objects if os.path.normpath(o) not in replaced]
     program = folder / "sim"
-    subprocess.run([args.cc, *shlex.split(args.ldflags), "-o", program, own, *objects, *shlex.split(args.libs)],
+    subprocess.run([args.cc, *shlex.split(args.ldflags), "-o", program, *own, *objects, *shlex.split(args.libs)],
                    check=True, cwd=ROOT)
     return program
 

@@ -199,6 +199,9 @@ static void end_faults(struct sim_world *world)
 	for (unsigned i = 0; i < world->host_count; i++) {
 		struct sim_host *h = &world->host[i];
 
+		/* A peer that lied goes on lying in its session; new ones begin. */
+		if ((world->faults & SIM_F_RUBBISH) != 0)
+			sim_host_crash(world, i, 1);
 		sim_net_heal(world, i);
 		h->crash = SIM_CRASH_NONE;
 		h->is_full = false;

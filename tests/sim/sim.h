@@ -219,6 +219,7 @@ void sim_watch_trace(struct sim_world *world, unsigned host, const struct rep_tr
 
 /* --- check_*.c --- */
 void sim_check_store(struct sim_world *world, unsigned host);   /* 1 2 3 4 6 10 */
+bool sim_check_delivered(struct sim_world *world, unsigned rec); /* 22 */
 void sim_check_restart(struct sim_world *world, unsigned host); /* 12 13 28 */
 bool sim_check_is_quiet(struct sim_world *world, const char **why, unsigned *who);
 void sim_check_explain(struct sim_world *world, unsigned host);

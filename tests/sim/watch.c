@@ -70,7 +70,9 @@ static void on_frontier(struct sim_world *world, unsigned host, unsigned peer, c
 {
 	unsigned owner = f->mode == TR_FRONTIER_DELTA ? peer : host;
 
-	if (f->mode == TR_FRONTIER_SCOPES || owner == SIM_NONE || !sim_host_is_up(world, owner))
+	/* A LOGDEF with a flipped bit makes the two ends mean different logs. */
+	if (f->mode == TR_FRONTIER_SCOPES || owner == SIM_NONE || !sim_host_is_up(world, owner) ||
+	    (owner != host && (world->faults & SIM_F_RUBBISH) != 0))
 		return;
 	for (size_t i = 0; i < f->n_e; i++) {
 		struct rep_log_info info;
