@@ -1,350 +1,90 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdlib.h>
-#include <string.h>
-
-#include <sodium/utils.h>
+#include "replication/node.h"
 
 #include "proto/err.h"
-#include "replication/ack.h"
 #include "replication/batch.h"
-#include "replication/chain.h"
-#include "replication/head.h"
-#include "replication/keys.h"
-#include "replication/link.h"
-#include "replication/log.h"
-#include "replication/on.h"
-#include "replication/own.h"
-#include "replication/plan.h"
-#include "replication/receipt.h"
-#include "replication/trust.h"
-#include "replication/unit.h"
 
-#define CHECK_MS 60000
 #define DAY_MS ((int64_t)24 * 3600 * 1000)
-#define PRUNE_ROWS 256 /* idempotency keys forgotten per minute */
 
-/* ---- load ---- */
-
-static uint64_t meta_u64(struct rep_node *node, const char *name)
+void rep_node_fail(struct rep_node *node, int rc)
 {
-	struct rep_key key = rep_key_name(name);
-	struct tr_bytes row;
-	int rc = rep_node_get(node, REP_T_META, rep_key_bytes(&key), &row);
-
-	if (rc == 0 && row.size == 8)
-		return wire_get_be64(row.data);
-	rep_node_fail(node, rc == TR_E_NOTFOUND ? rc : TR_E_DAMAGED);
-	return 0;
+	if (node->rc == 0)
+		node->rc = rc;
 }
 
-static void load_root(struct rep_node *node, const struct rep_conf *conf)
+void rep_node_put(struct rep_node *node, enum rep_table table, struct tr_bytes key, struct tr_bytes value)
 {
-	struct rep_key key = rep_key_name("root");
-	struct tr_bytes row;
-	int rc = rep_node_get(node, REP_T_META, rep_key_bytes(&key), &row);
+	if (node->rc == 0)
+		node->rc = rep_put(node->view, table, key, value);
+}
 
-	if (rc == 0) {
-		rep_root_hash(row, &node->root_hash);
-		if (memcmp(node->root_hash.b, conf->root_hash.b, 32) != 0)
-			rc = TR_E_FORGED;
-	}
-	if (rc == 0)
-		rc = rep_root_decode(row, &node->root);
-	if (rc != 0)
+void rep_node_del(struct rep_node *node, enum rep_table table, struct tr_bytes key)
+{
+	if (node->rc == 0)
+		node->rc = rep_del(node->view, table, key);
+}
+
+int rep_node_get(struct rep_node *node, enum rep_table table, struct tr_bytes key, struct tr_bytes *value)
+{
+	int rc = rep_get(node->view, table, key, value);
+
+	if (rc != 0 && rc != TR_E_NOTFOUND)
 		rep_node_fail(node, rc);
-}
-
-static void load_self(struct rep_node *node, const struct rep_conf *conf)
-{
-	const struct rep_unit *self;
-
-	node->cert.nid.v = meta_u64(node, "self");
-	node->inc = meta_u64(node, "inc");
-	node->store_id = meta_u64(node, "store");
-	node->last_hlc = meta_u64(node, "clock");
-	if (node->rc != 0)
-		return;
-	rep_trust_load(node);
-	rep_unit_load(node);
-	self = rep_unit_find(node, node->cert.nid);
-	if (node->rc != 0 || self == NULL || !self->has_cert) {
-		rep_node_fail(node, TR_E_DAMAGED);
-		return;
-	}
-	node->is_top = node->cert.parent.v == 0;
-	if (memcmp(node->cert.sign_pk.b, conf->keys.pk.b, 32) != 0)
-		rep_node_fail(node, TR_E_FORGED);
-}
-
-static void load_links(struct rep_node *node)
-{
-	struct rep_link *up = rep_link_make(node, REP_LINK_UP);
-
-	if (up == NULL)
-		return;
-	up->way = up->slot = REP_WAY_UP;
-	up->peer = node->cert.parent;
-	up->state = REP_LINK_OFF;
-	up->profile = node->profile;
-	up->next_try_ms = node->mono_ms;
-	for (size_t i = 0; i < node->unit_count; i++)
-		if (node->units[i]->parent.v == node->cert.nid.v)
-			rep_link_of_peer(node, node->units[i]->nid);
-}
-
-static bool scratch(struct rep_node *node)
-{
-	node->arena = wire_arena_create();
-	node->record = malloc(sizeof(*node->record));
-	node->op = malloc(sizeof(*node->op));
-	node->op2 = malloc(sizeof(*node->op2));
-	node->seg_row = malloc(REP_SEG_ROW_HEAD + TR_SEG_BYTES_MAX);
-	node->frame = malloc(rep_plan_scratch());
-	return node->arena != NULL && node->record != NULL && node->op != NULL && node->op2 != NULL &&
-	       node->seg_row != NULL && node->frame != NULL;
-}
-
-int rep_create(struct rep_node **out, const struct rep_conf *conf, const struct rep_view *view)
-{
-	struct rep_node *node = calloc(1, sizeof(*node));
-	int rc = TR_E_NOMEM;
-
-	if (node == NULL || !scratch(node))
-		goto fail;
-	node->keys = conf->keys;
-	node->profile = conf->profile;
-	node->version = conf->version;
-	node->view = view;
-	node->wall_ms = conf->wall.ms;
-	node->mono_ms = conf->mono.ms;
-	rep_rng_init(&node->rng, conf->seed);
-	load_root(node, conf);
-	if (node->rc == 0)
-		load_self(node, conf);
-	if (node->rc == 0)
-		rep_log_load(node);
-	if (node->rc == 0)
-		rep_own_load(node);
-	if (node->rc == 0) {
-		rep_head_load(node);
-		rep_receipt_load(node);
-		load_links(node);
-	}
-	rc = node->rc;
-	if (rc != 0)
-		goto fail;
-	node->view = NULL;
-	node->check_mono_ms = node->mono_ms;
-	*out = node;
-	return 0;
-
-fail:
-	rep_free(node);
 	return rc;
 }
 
-void rep_free(struct rep_node *node)
+void rep_node_trace_rec(struct rep_node *node, int code, struct tr_nid peer, uint8_t kind,
+    const struct tr_rec_id *rec, uint64_t a, uint64_t b)
 {
-	if (node == NULL)
-		return;
-	for (size_t i = 0; i < node->link_count; i++)
-		rep_link_free(node->links[i]);
-	rep_link_free(node->bundle);
-	for (size_t i = 0; i < node->log_count; i++)
-		rep_log_free(node->logs[i]);
-	for (size_t i = 0; i < node->unit_count; i++) {
-		free(node->units[i]->pending);
-		free(node->units[i]);
-	}
-	while (node->opens != NULL || node->open_pool != NULL) {
-		struct rep_open **list = node->opens != NULL ? &node->opens : &node->open_pool;
-		struct rep_open *open = *list;
+	struct rep_effect fx = {.kind = REP_FX_TRACE};
 
-		*list = open->next;
-		free(open);
-	}
-	rep_map_fini(&node->by_nid);
-	rep_map_fini(&node->by_log);
-	rep_map_fini(&node->by_link);
-	wire_arena_free(node->arena);
-	free(node->links);
-	free(node->logs);
-	free(node->units);
-	free(node->order);
-	free(node->to_register);
-	free(node->record);
-	free(node->op);
-	free(node->op2);
-	free(node->seg_row);
-	free(node->frame);
-	sodium_memzero(&node->keys, sizeof(node->keys));
-	free(node);
+	fx.trace.code = code;
+	fx.trace.peer = peer;
+	fx.trace.kind = kind;
+	fx.trace.rec = *rec;
+	fx.trace.a = a;
+	fx.trace.b = b;
+	rep_batch_put(node->batch, &fx);
 }
 
-void rep_set_full(struct rep_node *node, bool full)
+void rep_node_trace(struct rep_node *node, int code, struct tr_nid peer, uint64_t a, uint64_t b, const char *text)
 {
-	node->is_full = full;
+	struct rep_effect fx = {.kind = REP_FX_TRACE};
+
+	fx.trace.code = code;
+	fx.trace.peer = peer;
+	fx.trace.a = a;
+	fx.trace.b = b;
+	fx.trace.text = text;
+	rep_batch_put(node->batch, &fx);
 }
 
-/* ---- step ---- */
-
-static void begin(struct rep_node *node, const struct rep_view *view, int64_t wall_ms,
-    int64_t mono_ms, struct rep_batch *batch)
+int64_t rep_node_now_ms(const struct rep_node *node)
 {
-	node->view = view;
-	node->batch = batch;
-	node->wall_ms = wall_ms;
-	node->mono_ms = mono_ms;
-	node->rc = 0;
-	wire_arena_reset(node->arena);
+	int64_t now = node->wall_ms + (node->has_offset ? node->offset_ms : 0);
+
+	return now > 0 ? now : 0;
 }
 
-static int finish(struct rep_node *node)
+/* Kulkarni et al. 2014; display and tie-break only, so a remote stamp does
+ * not move it. */
+struct tr_hlc rep_node_stamp(struct rep_node *node)
 {
-	if (node->rc == 0 && rep_batch_broken(node->batch))
-		node->rc = TR_E_NOMEM;
-	node->view = NULL;
-	node->batch = NULL;
-	return node->rc;
+	uint64_t now = (uint64_t)rep_node_now_ms(node) << 16;
+
+	node->last_hlc = now > node->last_hlc ? now : node->last_hlc + 1;
+	node->clock_dirty = true;
+	return (struct tr_hlc){node->last_hlc};
 }
 
-/* Keys are kept TR_KEY_DAYS; rows "d" day key say which are older. */
-static void prune_keys(struct rep_node *node)
+uint8_t rep_node_clockq(const struct rep_node *node)
 {
-	int64_t today = rep_node_now_ms(node) / DAY_MS;
-	struct rep_key first = rep_key_idem_day(0, NULL);
-	uint8_t copy[REP_KEY_MAX];
-
-	for (int i = 0; i < PRUNE_ROWS && node->rc == 0; i++) {
-		struct tr_bytes key, row;
-
-		if (rep_seek(node->view, REP_T_KEY, rep_key_bytes(&first), false, &key, &row) != 0 ||
-		    key.size <= 5 || key.size > sizeof(copy) || key.data[0] != 'd' ||
-		    (int64_t)wire_get_be32(key.data + 1) + TR_KEY_DAYS >= today)
-			return;
-		memcpy(copy, key.data, key.size);
-		rep_node_del(node, REP_T_KEY, rep_bytes(copy + 5, key.size - 5));
-		rep_node_del(node, REP_T_KEY, rep_bytes(copy, key.size));
-	}
-}
-
-static void on_tick(struct rep_node *node)
-{
-	for (size_t i = 0; i < node->link_count; i++)
-		rep_link_tick(node, node->links[i]);
-	if (node->mono_ms - node->check_mono_ms < CHECK_MS)
-		return;
-	node->check_mono_ms = node->mono_ms;
-	rep_head_check(node);
-	rep_on_enroll_allow(node);
-	prune_keys(node);
-}
-
-void rep_on_pause(struct rep_node *node, const struct rep_event *event)
-{
-	struct rep_link *link = node->links[0];
-
-	if (event->peer.v != link->peer.v || node->is_top)
-		link = rep_unit_find(node, event->peer) != NULL &&
-			       rep_unit_find(node, event->peer)->parent.v == node->cert.nid.v
-			   ? rep_link_of_peer(node, event->peer)
-			   : NULL;
-	if (link == NULL)
-		return;
-	if (event->pause == REP_PAUSE) {
-		if (link->session != 0)
-			rep_on_bye_send(node, link, link->session, "paused");
-		rep_link_down(node, link, true, "paused");
-		rep_link_state(node, link, REP_LINK_PAUSED, "paused");
-		link->paused = true;
-		return;
-	}
-	if (event->pause == REP_RESUME && link->paused) {
-		link->paused = false;
-		rep_link_state(node, link, REP_LINK_OFF, NULL);
-	}
-	link->backoff_ms = 0;
-	link->next_try_ms = node->mono_ms;
-	if (!link->paused && link->way == REP_WAY_UP &&
-	    (link->state == REP_LINK_OFF || link->state == REP_LINK_REFUSED))
-		rep_link_dial(node, link);
-}
-
-int rep_step(struct rep_node *node, const struct rep_view *view, const struct rep_event *event, struct rep_batch *batch)
-{
-	begin(node, view, event->wall.ms, event->mono.ms, batch);
-	if (!node->allow_sent) {
-		node->allow_sent = true;
-		for (size_t i = 0; i < node->unit_count; i++)
-			if (node->units[i]->has_cert && node->units[i]->parent.v == node->cert.nid.v)
-				rep_trust_allow(node, &node->units[i]->cert.curve_pk, true);
-		rep_on_enroll_allow(node);
-	}
-	switch (event->kind) {
-	case REP_EV_TICK: on_tick(node); break;
-	case REP_EV_LINK_UP: rep_on_link_up(node, event); break;
-	case REP_EV_LINK_DOWN: rep_on_link_down(node, event); break;
-	case REP_EV_FRAME: rep_on_frame(node, event); break;
-	case REP_EV_WRITE: rep_on_write(node, event->write); break;
-	case REP_EV_INVITE: rep_on_invite(node, event->invite); break;
-	case REP_EV_PAUSE: rep_on_pause(node, event); break;
-	case REP_EV_CLOSE: rep_own_close_all(node); break;
-	case REP_EV_BUNDLE_BEGIN:
-	case REP_EV_BUNDLE_FRAME:
-	case REP_EV_BUNDLE_END: rep_on_bundle(node, event); break;
-	default: TR_UNREACHABLE("event kind");
-	}
-	return finish(node);
-}
-
-static void store_clock(struct rep_node *node)
-{
-	struct rep_key key = rep_key_name("clock");
-	uint8_t row[8];
-
-	if (!node->clock_dirty)
-		return;
-	node->clock_dirty = false;
-	wire_put_be64(row, node->last_hlc);
-	rep_node_put(node, REP_T_META, rep_key_bytes(&key), rep_bytes(row, sizeof(row)));
-}
-
-int rep_flush(struct rep_node *node, const struct rep_view *view, struct tr_wall_ms wall,
-    struct tr_mono_ms mono, struct rep_batch *batch)
-{
-	begin(node, view, wall.ms, mono.ms, batch);
-	if (node->to_register_count > 0)
-		rep_on_register(node);
-	rep_own_flush(node);
-	for (size_t i = 0; i < node->link_count && node->rc == 0; i++)
-		if (node->links[i]->state == REP_LINK_LIVE)
-			rep_ack_send(node, node->links[i]);
-	if (node->rc == 0)
-		rep_receipt_flush(node);
-	for (size_t i = 0; i < node->link_count && node->rc == 0; i++)
-		rep_plan_send(node, node->links[i]);
-	if (node->rc == 0) {
-		rep_head_flush(node);
-		rep_summary_flush(node);
-	}
-	store_clock(node);
-	return finish(node);
-}
-
-int64_t rep_deadline(const struct rep_node *node)
-{
-	int64_t at = node->check_mono_ms + CHECK_MS, due = rep_own_deadline(node);
-
-	at = due < at ? due : at;
-	due = rep_receipt_deadline(node);
-	at = due < at ? due : at;
-	due = rep_head_deadline(node);
-	at = due < at ? due : at;
-	if (node->summaries_dirty && node->summary_mono_ms < at)
-		at = node->summary_mono_ms;
-	for (size_t i = 0; i < node->link_count; i++) {
-		due = rep_link_deadline(node, node->links[i]);
-		at = due < at ? due : at;
-	}
-	return at;
+	if (node->is_top)
+		return 2;
+	if (node->has_offset && node->mono_ms - node->offset_mono_ms < DAY_MS)
+		return 2;
+	/* behind our own last stamp by more than a day: the clock is wrong */
+	if (rep_node_now_ms(node) + DAY_MS < (int64_t)(node->last_hlc >> 16))
+		return 0;
+	return 1;
 }

@@ -247,7 +247,7 @@ struct rep_node {
 	int rc;
 };
 
-/* ---- small helpers used everywhere (node_help.c) ---- */
+/* ---- small helpers used everywhere ---- */
 
 void rep_node_put(struct rep_node *node, enum rep_table table, struct tr_bytes key, struct tr_bytes value);
 void rep_node_del(struct rep_node *node, enum rep_table table, struct tr_bytes key);

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A node comes out of its store, and goes. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium/utils.h>
+
+#include "proto/err.h"
+#include "replication/head.h"
+#include "replication/keys.h"
+#include "replication/link.h"
+#include "replication/log.h"
+#include "replication/own.h"
+#include "replication/plan.h"
+#include "replication/receipt.h"
+#include "replication/trust.h"
+#include "replication/unit.h"
+
+static uint64_t meta_u64(struct rep_node *node, const char *name)
+{
+	struct rep_key key = rep_key_name(name);
+	struct tr_bytes row;
+	int rc = rep_node_get(node, REP_T_META, rep_key_bytes(&key), &row);
+
+	if (rc == 0 && row.size == 8)
+		return wire_get_be64(row.data);
+	rep_node_fail(node, rc == TR_E_NOTFOUND ? rc : TR_E_DAMAGED);
+	return 0;
+}
+
+static void load_root(struct rep_node *node, const struct rep_conf *conf)
+{
+	struct rep_key key = rep_key_name("root");
+	struct tr_bytes row;
+	int rc = rep_node_get(node, REP_T_META, rep_key_bytes(&key), &row);
+
+	if (rc == 0) {
+		rep_root_hash(row, &node->root_hash);
+		if (memcmp(node->root_hash.b, conf->root_hash.b, 32) != 0)
+			rc = TR_E_FORGED;
+	}
+	if (rc == 0)
+		rc = rep_root_decode(row, &node->root);
+	if (rc != 0)
+		rep_node_fail(node, rc);
+}
+
+static void load_self(struct rep_node *node, const struct rep_conf *conf)
+{
+	const struct rep_unit *self;
+
+	node->cert.nid.v = meta_u64(node, "self");
+	node->inc = meta_u64(node, "inc");
+	node->store_id = meta_u64(node, "store");
+	node->last_hlc = meta_u64(node, "clock");
+	if (node->rc != 0)
+		return;
+	rep_trust_load(node);
+	rep_unit_load(node);
+	self = rep_unit_find(node, node->cert.nid);
+	if (node->rc != 0 || self == NULL || !self->has_cert) {
+		rep_node_fail(node, TR_E_DAMAGED);
+		return;
+	}
+	node->is_top = node->cert.parent.v == 0;
+	if (memcmp(node->cert.sign_pk.b, conf->keys.pk.b, 32) != 0)
+		rep_node_fail(node, TR_E_FORGED);
+}
+
+static void load_links(struct rep_node *node)
+{
+	struct rep_link *up = rep_link_make(node, REP_LINK_UP);
+
+	if (up == NULL)
+		return;
+	up->way = up->slot = REP_WAY_UP;
+	up->peer = node->cert.parent;
+	up->state = REP_LINK_OFF;
+	up->profile = node->profile;
+	up->next_try_ms = node->mono_ms;
+	for (size_t i = 0; i < node->unit_count; i++)
+		if (node->units[i]->parent.v == node->cert.nid.v)
+			rep_link_of_peer(node, node->units[i]->nid);
+}
+
+static bool scratch(struct rep_node *node)
+{
+	node->arena = wire_arena_create();
+	node->record = malloc(sizeof(*node->record));
+	node->op = malloc(sizeof(*node->op));
+	node->op2 = malloc(sizeof(*node->op2));
+	node->seg_row = malloc(REP_SEG_ROW_HEAD + TR_SEG_BYTES_MAX);
+	node->frame = malloc(rep_plan_scratch());
+	return node->arena != NULL && node->record != NULL && node->op != NULL && node->op2 != NULL &&
+	       node->seg_row != NULL && node->frame != NULL;
+}
+
+int rep_create(struct rep_node **out, const struct rep_conf *conf, const struct rep_view *view)
+{
+	struct rep_node *node = calloc(1, sizeof(*node));
+	int rc = TR_E_NOMEM;
+
+	if (node == NULL || !scratch(node))
+		goto fail;
+	node->keys = conf->keys;
+	node->profile = conf->profile;
+	node->version = conf->version;
+	node->view = view;
+	node->wall_ms = conf->wall.ms;
+	node->mono_ms = conf->mono.ms;
+	rep_rng_init(&node->rng, conf->seed);
+	load_root(node, conf);
+	if (node->rc == 0)
+		load_self(node, conf);
+	if (node->rc == 0)
+		rep_log_load(node);
+	if (node->rc == 0)
+		rep_own_load(node);
+	if (node->rc == 0) {
+		rep_head_load(node);
+		rep_receipt_load(node);
+		load_links(node);
+	}
+	rc = node->rc;
+	if (rc != 0)
+		goto fail;
+	node->view = NULL;
+	node->check_mono_ms = node->mono_ms;
+	*out = node;
+	return 0;
+
+fail:
+	rep_free(node);
+	return rc;
+}
+
+void rep_free(struct rep_node *node)
+{
+	if (node == NULL)
+		return;
+	for (size_t i = 0; i < node->link_count; i++)
+		rep_link_free(node->links[i]);
+	rep_link_free(node->bundle);
+	for (size_t i = 0; i < node->log_count; i++)
+		rep_log_free(node->logs[i]);
+	for (size_t i = 0; i < node->unit_count; i++) {
+		free(node->units[i]->pending);
+		free(node->units[i]);
+	}
+	while (node->opens != NULL || node->open_pool != NULL) {
+		struct rep_open **list = node->opens != NULL ? &node->opens : &node->open_pool;
+		struct rep_open *open = *list;
+
+		*list = open->next;
+		free(open);
+	}
+	rep_map_fini(&node->by_nid);
+	rep_map_fini(&node->by_log);
+	rep_map_fini(&node->by_link);
+	wire_arena_free(node->arena);
+	free(node->links);
+	free(node->logs);
+	free(node->units);
+	free(node->order);
+	free(node->to_register);
+	free(node->record);
+	free(node->op);
+	free(node->op2);
+	free(node->seg_row);
+	free(node->frame);
+	sodium_memzero(&node->keys, sizeof(node->keys));
+	free(node);
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One event, one flush: what happens is dispatched here, the only big switch. */
+#include <string.h>
+
+#include "proto/err.h"
+#include "replication/ack.h"
+#include "replication/batch.h"
+#include "replication/head.h"
+#include "replication/keys.h"
+#include "replication/link.h"
+#include "replication/on.h"
+#include "replication/own.h"
+#include "replication/plan.h"
+#include "replication/receipt.h"
+#include "replication/trust.h"
+#include "replication/unit.h"
+
+#define CHECK_MS 60000
+#define DAY_MS ((int64_t)24 * 3600 * 1000)
+#define PRUNE_ROWS 256 /* idempotency keys forgotten per minute */
+
+void rep_set_full(struct rep_node *node, bool full)
+{
+	node->is_full = full;
+}
+
+static void begin(struct rep_node *node, const struct rep_view *view, int64_t wall_ms,
+    int64_t mono_ms, struct rep_batch *batch)
+{
+	node->view = view;
+	node->batch = batch;
+	node->wall_ms = wall_ms;
+	node->mono_ms = mono_ms;
+	node->rc = 0;
+	wire_arena_reset(node->arena);
+}
+
+static int finish(struct rep_node *node)
+{
+	if (node->rc == 0 && rep_batch_broken(node->batch))
+		node->rc = TR_E_NOMEM;
+	node->view = NULL;
+	node->batch = NULL;
+	return node->rc;
+}
+
+/* Keys are kept TR_KEY_DAYS; rows "d" day key say which are older. */
+static void prune_keys(struct rep_node *node)
+{
+	int64_t today = rep_node_now_ms(node) / DAY_MS;
+	struct rep_key first = rep_key_idem_day(0, NULL);
+	uint8_t copy[REP_KEY_MAX];
+
+	for (int i = 0; i < PRUNE_ROWS && node->rc == 0; i++) {
+		struct tr_bytes key, row;
+
+		if (rep_seek(node->view, REP_T_KEY, rep_key_bytes(&first), false, &key, &row) != 0 ||
+		    key.size <= 5 || key.size > sizeof(copy) || key.data[0] != 'd' ||
+		    (int64_t)wire_get_be32(key.data + 1) + TR_KEY_DAYS >= today)
+			return;
+		memcpy(copy, key.data, key.size);
+		rep_node_del(node, REP_T_KEY, rep_bytes(copy + 5, key.size - 5));
+		rep_node_del(node, REP_T_KEY, rep_bytes(copy, key.size));
+	}
+}
+
+static void on_tick(struct rep_node *node)
+{
+	for (size_t i = 0; i < node->link_count; i++)
+		rep_link_tick(node, node->links[i]);
+	if (node->mono_ms - node->check_mono_ms < CHECK_MS)
+		return;
+	node->check_mono_ms = node->mono_ms;
+	rep_head_check(node);
+	rep_on_enroll_allow(node);
+	prune_keys(node);
+}
+
+void rep_on_pause(struct rep_node *node, const struct rep_event *event)
+{
+	struct rep_link *link = node->links[0];
+
+	if (event->peer.v != link->peer.v || node->is_top)
+		link = rep_unit_find(node, event->peer) != NULL &&
+			       rep_unit_find(node, event->peer)->parent.v == node->cert.nid.v
+			   ? rep_link_of_peer(node, event->peer)
+			   : NULL;
+	if (link == NULL)
+		return;
+	if (event->pause == REP_PAUSE) {
+		if (link->session != 0)
+			rep_on_bye_send(node, link, link->session, "paused");
+		rep_link_down(node, link, true, "paused");
+		rep_link_state(node, link, REP_LINK_PAUSED, "paused");
+		link->paused = true;
+		return;
+	}
+	if (event->pause == REP_RESUME && link->paused) {
+		link->paused = false;
+		rep_link_state(node, link, REP_LINK_OFF, NULL);
+	}
+	link->backoff_ms = 0;
+	link->next_try_ms = node->mono_ms;
+	if (!link->paused && link->way == REP_WAY_UP &&
+	    (link->state == REP_LINK_OFF || link->state == REP_LINK_REFUSED))
+		rep_link_dial(node, link);
+}
+
+int rep_step(struct rep_node *node, const struct rep_view *view, const struct rep_event *event, struct rep_batch *batch)
+{
+	begin(node, view, event->wall.ms, event->mono.ms, batch);
+	if (!node->allow_sent) {
+		node->allow_sent = true;
+		for (size_t i = 0; i < node->unit_count; i++)
+			if (node->units[i]->has_cert && node->units[i]->parent.v == node->cert.nid.v)
+				rep_trust_allow(node, &node->units[i]->cert.curve_pk, true);
+		rep_on_enroll_allow(node);
+	}
+	switch (event->kind) {
+	case REP_EV_TICK: on_tick(node); break;
+	case REP_EV_LINK_UP: rep_on_link_up(node, event); break;
+	case REP_EV_LINK_DOWN: rep_on_link_down(node, event); break;
+	case REP_EV_FRAME: rep_on_frame(node, event); break;
+	case REP_EV_WRITE: rep_on_write(node, event->write); break;
+	case REP_EV_INVITE: rep_on_invite(node, event->invite); break;
+	case REP_EV_PAUSE: rep_on_pause(node, event); break;
+	case REP_EV_CLOSE: rep_own_close_all(node); break;
+	case REP_EV_BUNDLE_BEGIN:
+	case REP_EV_BUNDLE_FRAME:
+	case REP_EV_BUNDLE_END: rep_on_bundle(node, event); break;
+	default: TR_UNREACHABLE("event kind");
+	}
+	return finish(node);
+}
+
+static void store_clock(struct rep_node *node)
+{
+	struct rep_key key = rep_key_name("clock");
+	uint8_t row[8];
+
+	if (!node->clock_dirty)
+		return;
+	node->clock_dirty = false;
+	wire_put_be64(row, node->last_hlc);
+	rep_node_put(node, REP_T_META, rep_key_bytes(&key), rep_bytes(row, sizeof(row)));
+}
+
+int rep_flush(struct rep_node *node, const struct rep_view *view, struct tr_wall_ms wall,
+    struct tr_mono_ms mono, struct rep_batch *batch)
+{
+	begin(node, view, wall.ms, mono.ms, batch);
+	if (node->to_register_count > 0)
+		rep_on_register(node);
+	rep_own_flush(node);
+	for (size_t i = 0; i < node->link_count && node->rc == 0; i++)
+		if (node->links[i]->state == REP_LINK_LIVE)
+			rep_ack_send(node, node->links[i]);
+	if (node->rc == 0)
+		rep_receipt_flush(node);
+	for (size_t i = 0; i < node->link_count && node->rc == 0; i++)
+		rep_plan_send(node, node->links[i]);
+	if (node->rc == 0) {
+		rep_head_flush(node);
+		rep_summary_flush(node);
+	}
+	store_clock(node);
+	return finish(node);
+}
+
+int64_t rep_deadline(const struct rep_node *node)
+{
+	int64_t at = node->check_mono_ms + CHECK_MS, due = rep_own_deadline(node);
+
+	at = due < at ? due : at;
+	due = rep_receipt_deadline(node);
+	at = due < at ? due : at;
+	due = rep_head_deadline(node);
+	at = due < at ? due : at;
+	if (node->summaries_dirty && node->summary_mono_ms < at)
+		at = node->summary_mono_ms;
+	for (size_t i = 0; i < node->link_count; i++) {
+		due = rep_link_deadline(node, node->links[i]);
+		at = due < at ? due : at;
+	}
+	return at;
+}
