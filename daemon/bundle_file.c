@@ -167,7 +167,8 @@ static bool copy_text(char *out, const ProtobufCBinaryData *text)
 {
 	if (text->len > TR_UNIT_PATH_MAX)
 		return false;
-	memcpy(out, text->data, text->len);
+	if (text->len > 0)
+		memcpy(out, text->data, text->len);
 	out[text->len] = '\0';
 	return true;
 }

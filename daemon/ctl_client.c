@@ -165,9 +165,10 @@ static void set_timer(struct td_ctl_client *client)
 	struct ev_loop *loop = client->ctl->loop;
 	bool partial = td_line_is_partial(&client->lines) && client->call == NULL;
 
-	if (partial && ev_is_active(&client->timer))
-		return; /* it runs since the line began, or since the start */
+	if (partial && client->times_line)
+		return; /* it runs since the line began */
 	ev_timer_stop(loop, &client->timer);
+	client->times_line = partial;
 	if (partial) {
 		ev_timer_set(&client->timer, TR_CTL_LINE_S, 0.);
 		ev_timer_start(loop, &client->timer);

@@ -40,6 +40,7 @@ struct td_ctl_client {
 	struct td_ctl_client *next;
 	int fd;
 	bool is_admin, is_ended, has_asked, is_closing;
+	bool times_line; /* the timer is that of a half line */
 	ev_io in, out;
 	ev_timer timer;
 	struct td_line lines;

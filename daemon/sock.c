@@ -15,7 +15,7 @@
 
 #include "proto/err.h"
 
-#define BACKLOG 64
+#define BACKLOG 512
 #define OUT_KEEP (256 * 1024) /* a larger buffer is given back when it is empty */
 
 static int complain(int rc, const char *path, const char *what)
