@@ -108,6 +108,12 @@ static int judge(struct rep_node *node, struct tr_bytes bytes, struct rep_cert *
 	unit = rep_unit_find(node, cert->nid);
 	if (unit != NULL && unit->parent.v != 0 && unit->parent.v != cert->parent.v)
 		return TR_E_REFUSED;
+	/* who stands above the parent is nobody's child below it */
+	if (cert->parent.v != 0 && rep_unit_under(node, cert->parent, cert->nid))
+		return TR_E_REFUSED;
+	/* a certificate of our own name for another key is another machine's */
+	if (cert->nid.v == node->cert.nid.v && !same_key(&cert->sign_pk, &node->keys.pk))
+		return TR_E_REFUSED;
 	if (cert->parent.v != 0) {
 		rc = rep_trust_cert(node, cert->issuer, cert->issuer_serial, &issuer);
 		if (rc == 0 && !issuer.registered)
