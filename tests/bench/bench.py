@@ -3,7 +3,8 @@
 """bench -- figures of real daemons beside the raw limits of this machine, taken in one run.
 
 Everything runs on this one machine: feeder, every daemon's core and carrier share its processors.
-"durable at both" = acknowledged by the leaf's door (after its fsync) and counted by the hub as held.
+"durable at both" starts with the first byte at the leaf's door and ends when the leaf holds the
+hub's RECEIPT for all of it (`wait synced`): written and fsynced at both ends, and known to be.
 Prints a table and writes DIR/bench.json (and one JSON file per part).
 """
 import argparse
@@ -21,11 +22,13 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import cases  # noqa: E402
-from node import Failed, Node, pss_kib  # noqa: E402
+from node import Failed, Node, private_kib, pss_kib  # noqa: E402
+from table import show  # noqa: E402
 
 HUB, STREET, LEAF = "110101", "110101/110101001", "110101/110101001/110101001001"
-LIGHT_RATE, LIGHT_SECONDS = 20, 15
-CATCH_UP_S, POLL_S = 900, 0.05
+LIGHT_RATE, LIGHT_SECONDS = 20, 10
+SYNC_S, POLL_S = 600, 0.01
+IDLE_S = 3
 
 
 def run_json(*command):
@@ -38,11 +41,12 @@ def run_json(*command):
 class Bench:
     def __init__(self, args):
         self.build, self.n = pathlib.Path(args.build).resolve(), args.records
+        self.children = args.children
         self.dir = pathlib.Path(args.dir).resolve()
         self.run_dir = self.dir / "run"
         self.keep = args.keep
         self.only = set(args.only.split(",")) if args.only else None
-        self.figures, self.nodes = {}, []
+        self.figures, self.nodes, self.files = {}, [], {}
         shutil.rmtree(self.run_dir, ignore_errors=True)
         self.run_dir.mkdir(parents=True)
 
@@ -63,20 +67,25 @@ class Bench:
             shutil.rmtree(self.run_dir, ignore_errors=True)
             self.run_dir.mkdir(parents=True, exist_ok=True)
 
-    def feed(self, node, count, source):
-        path = self.dir / f"{source}.ndjson"
-        line_bytes = cases.write(path, count, source)
-        result = run_json(self.build / "tests/bench/feed", node.socket("ingest"), path)
-        path.unlink()
+    def cases(self, shuffled=False):
+        """A file of self.n cases, made once; every part has fresh stores."""
+        if shuffled not in self.files:
+            path = self.dir / ("shuffled.ndjson" if shuffled else "cases.ndjson")
+            self.figures["line_bytes"] = cases.write(path, self.n, "bench", shuffled)
+            self.files[shuffled] = path
+        return self.files[shuffled]
+
+    def feed(self, node, shuffled=False):
+        result = run_json(self.build / "tests/bench/feed", node.socket("ingest"), self.cases(shuffled))
         if result["refused"] != 0:
             raise Failed(f"{result['refused']} lines refused, first: {result['first_error']}")
-        return result, line_bytes
+        return result
 
-    def held(self, hub, unit):
-        for row in hub.ask("tree")["units"]:
+    def row(self, node, unit):
+        for row in node.ask("tree")["units"]:
             if row["unit"] == unit:
-                return row["held_here"]
-        raise Failed(f"{unit} is not in the hub's tree")
+                return row
+        raise Failed(f"{unit} is not in the tree of {node.name}")
 
     def until(self, what, seconds, test):
         end = time.monotonic() + seconds
@@ -85,15 +94,39 @@ class Bench:
                 raise Failed(f"{what}: not reached in {seconds} s")
             time.sleep(POLL_S)
 
-    def own(self, node):
-        return next(u["own_records"] for u in node.ask("tree")["units"] if u["state"] == "self")
+    def ready(self, node):
+        def up():
+            status = node.ask("status")
+            return status["registered"] and status["upstream"]["state"] in ("up", "live")
+        self.until(f"{node.name} ready", 60, up)
+        node.ask("wait", what="synced", timeout_seconds=60)
 
-    def wait_registered(self, node):
-        self.until(f"{node.name} registered", 60, lambda: node.ask("status")["registered"])
-        self.until(f"{node.name} link", 60, lambda: node.ask("status")["upstream"]["state"] in ("up", "live"))
+    def up(self, node):
+        return next(p for p in node.ask("peers")["peers"] if p["direction"] == "up")
 
-    def peer(self, node, direction="up"):
-        return next(p for p in node.ask("peers")["peers"] if p["direction"] == direction)
+    def timed(self, leaf, hub, unit, start):
+        """Seconds until the hub holds all of the leaf's, and until the leaf knows it."""
+        goal = leaf.ask("status")["receipt"]["own_records"]
+        self.until("held by the hub", SYNC_S, lambda: self.row(hub, unit)["held_here"] >= goal)
+        held = time.monotonic() - start
+        leaf.ask("wait", what="synced", timeout_seconds=SYNC_S)
+        return held, time.monotonic() - start
+
+    def cpu(self, count):
+        used = {}
+        for node in self.nodes:
+            used.update(node.cpu())
+        return {name: 1e6 * seconds / count for name, seconds in used.items()}
+
+    def load(self, leaf, hub, unit, shuffled=False):
+        """The whole run of self.n cases while the links are up."""
+        self.cases(shuffled)
+        for node in self.nodes:
+            node.cpu_start()
+        start = time.monotonic()
+        self.feed(leaf, shuffled)
+        _, synced = self.timed(leaf, hub, unit, start)
+        return self.n / synced, self.cpu(self.n)
 
     # -------------------------------------------------------------- parts
     def part_raw(self):
@@ -105,68 +138,93 @@ class Bench:
             out.update(run_json(raw, *words))
         return out
 
-    def part_ingest(self):
-        """One leaf, its link stopped: the door and the disk; then the link opens: catch-up."""
+    def part_live(self):
         hub = self.node("hub", HUB)
         leaf = self.node("leaf", STREET, hub, listens=False)
-        self.wait_registered(leaf)
+        self.ready(leaf)
+        time.sleep(IDLE_S)
         idle = {"idle_leaf_pss_kib": pss_kib(leaf.pids()), "idle_hub_pss_kib": pss_kib(hub.pids())}
-        leaf.ask("peer pause", peer=HUB)
-        before = self.peer(leaf)["sent_bytes"]
-        held = self.held(hub, STREET)
-        fed, line_bytes = self.feed(leaf, self.n, "ingest")
-        leaf.ask("peer resume", peer=HUB)
-        start = time.monotonic()
-        goal = self.own(leaf)
-        self.until("catch-up", CATCH_UP_S, lambda: self.held(hub, STREET) >= goal)
-        caught = time.monotonic() - start
-        leaf.ask("wait", what="synced", timeout_seconds=120)
-        sent = self.peer(leaf)["sent_bytes"] - before
-        return {
-            "line_bytes": line_bytes, "ingest_records_per_s": fed["ok"] / fed["seconds"],
-            "catch_up_records": goal - held, "catch_up_seconds": caught,
-            "catch_up_records_per_s": self.n / caught, "wire_bytes_per_record": sent / self.n,
-            "ops_per_record": (goal - held) / self.n,
-            "busy_leaf_pss_kib": pss_kib(leaf.pids()), "busy_hub_pss_kib": pss_kib(hub.pids()), **idle}
+        before = self.up(leaf)["sent_bytes"]
+        rate, cpu = self.load(leaf, hub, STREET)
+        wire = (self.up(leaf)["sent_bytes"] - before) / self.n
+        return {"leaf_to_hub_records_per_s": rate, "leaf_to_hub_cpu_us": cpu, "leaf_to_hub_cpu_us_sum": sum(cpu.values()),
+                "wire_bytes_per_record": wire, "busy_leaf_pss_kib": pss_kib(leaf.pids()),
+                "busy_hub_pss_kib": pss_kib(hub.pids()), **idle}
 
-    def live(self, leaf, hub, unit, source):
-        fed, _ = self.feed(leaf, self.n, source)
-        start = time.monotonic() - fed["seconds"]
-        goal = self.own(leaf)
-        self.until("leaf to hub", CATCH_UP_S, lambda: self.held(hub, unit) >= goal)
-        return self.n / (time.monotonic() - start)
-
-    def part_two_tiers(self):
+    def part_shuffled(self):
+        """As live, but the source ids come in no order: the index by source has no warm end."""
         hub = self.node("hub", HUB)
         leaf = self.node("leaf", STREET, hub, listens=False)
-        self.wait_registered(leaf)
-        rate = self.live(leaf, hub, STREET, "two")
-        return {"leaf_to_hub_records_per_s": rate}
+        self.ready(leaf)
+        rate, cpu = self.load(leaf, hub, STREET, shuffled=True)
+        return {"shuffled_records_per_s": rate, "shuffled_cpu_us_sum": sum(cpu.values())}
 
-    def part_three_tiers(self):
+    def part_catchup(self):
+        """The leaf's link is paused: the door and the disk alone.  Then it resumes."""
+        hub = self.node("hub", HUB)
+        leaf = self.node("leaf", STREET, hub, listens=False)
+        self.ready(leaf)
+        self.cases()
+        leaf.ask("peer pause", peer=HUB)
+        leaf.cpu_start()
+        fed = self.feed(leaf)
+        out = {"ingest_records_per_s": fed["ok"] / fed["seconds"],
+               "ingest_cpu_us_sum": 1e6 * sum(leaf.cpu().values()) / self.n}
+        for node in self.nodes:
+            node.cpu_start()
+        start = time.monotonic()
+        leaf.ask("peer resume", peer=HUB)
+        held, synced = self.timed(leaf, hub, STREET, start)
+        cpu = self.cpu(self.n)
+        return {**out, "catch_up_records_per_s": self.n / held, "catch_up_seconds": held,
+                "catch_up_receipt_seconds": synced, "catch_up_cpu_us": cpu, "catch_up_cpu_us_sum": sum(cpu.values())}
+
+    def part_tiers(self):
         hub = self.node("hub", HUB)
         street = self.node("street", STREET, hub)
-        self.wait_registered(street)
+        self.ready(street)
         leaf = self.node("leaf", LEAF, street, listens=False)
-        self.wait_registered(leaf)
-        rate = self.live(leaf, hub, LEAF, "three")
+        self.ready(leaf)
         light = self.light(leaf, hub)
-        return {"three_tiers_records_per_s": rate, **light}
+        rate, cpu = self.load(leaf, hub, LEAF)
+        return {"three_tiers_records_per_s": rate, "three_tiers_cpu_us": cpu,
+                "three_tiers_cpu_us_sum": sum(cpu.values()), **light}
 
+    def part_children(self):
+        """Real daemons, enrolled one by one, then left alone.
+
+        The children share the libraries with the hub and would make its part of them small: so
+        it is the PSS of the hub before they came, and what it holds alone in addition with them.
+        """
+        hub = self.node("hub", HUB)
+        alone, own = pss_kib(hub.pids()), private_kib(hub.pids())
+        leaves = [self.node(f"c{i}", f"{HUB}/{110101001 + i}", hub, listens=False) for i in range(self.children)]
+        for leaf in leaves:
+            self.ready(leaf)
+        self.until("children up", 60, lambda: hub.ask("status")["children"]["up"] == self.children)
+        time.sleep(IDLE_S)
+        for node in (hub, leaves[0]):
+            node.cpu_start()
+        time.sleep(IDLE_S)
+        hub_cpu, leaf_cpu = hub.cpu().values(), leaves[0].cpu().values()
+        grown = private_kib(hub.pids()) - own
+        return {"children": self.children, "hub_with_children_kib": alone + grown,
+                "kib_per_child": grown / self.children, "hub_300_children_kib": alone + 300 * grown / self.children,
+                "idle_hub_cpu_percent": 100 * sum(hub_cpu) / IDLE_S, "idle_leaf_cpu_percent": 100 * sum(leaf_cpu) / IDLE_S}
+
+    # ------------------------------------------------------- light load
     def light(self, leaf, hub):
-        """Propagation at a light rate: door of the leaf to the hub's disk, three tiers."""
-        count, sent, arrived = LIGHT_RATE * LIGHT_SECONDS, [], []
-        path = self.dir / "light.ndjson"
-        cases.write(path, count, "light")
-        lines = path.read_bytes().splitlines(keepends=True)
-        path.unlink()
-        base_held, base_own = self.held(hub, LEAF), self.own(leaf)
+        """Propagation at a light rate: from the leaf's door to the hub's disk, three tiers."""
+        count, arrived = LIGHT_RATE * LIGHT_SECONDS, []
+        lines = self.cases().read_bytes().splitlines(keepends=True)[:count]
+        base = self.row(hub, LEAF)["held_here"]
+        lines = [json.dumps({**json.loads(line), "source": "light"}).encode() + b"\n" for line in lines]
         stop = threading.Event()
 
         def watch():
-            seen = base_held
+            seen = base
             while not stop.is_set():
-                held, now = self.held(hub, LEAF), time.monotonic()
+                held, now = self.row(hub, LEAF)["held_here"], time.monotonic()
                 if held != seen:
                     arrived.append((now, held))
                     seen = held
@@ -174,13 +232,15 @@ class Bench:
 
         watcher = threading.Thread(target=watch)
         watcher.start()
-        ops = self.send_slowly(leaf, lines, sent, base_own)
-        time.sleep(3)
-        stop.set()
-        watcher.join()
+        try:
+            sent = self.send_slowly(leaf, lines)
+            leaf.ask("wait", what="synced", timeout_seconds=60)
+        finally:
+            stop.set()
+            watcher.join()
         delays = []
-        for at, ops_after in zip(sent, ops):
-            there = next((t for t, held in arrived if held - base_held >= ops_after - base_own), None)
+        for number, at in enumerate(sent):
+            there = next((t for t, held in arrived if held >= base + number + 1), None)
             if there is None:
                 raise Failed("a record of the light load did not arrive")
             delays.append(max(0.0, there - at))
@@ -188,29 +248,26 @@ class Bench:
         return {"propagation_ms_p50": 1000 * delays[len(delays) // 2],
                 "propagation_ms_p99": 1000 * delays[int(len(delays) * 0.99)]}
 
-    def send_slowly(self, leaf, lines, sent, base_own):
+    def send_slowly(self, leaf, lines):
         sock = socket.socket(socket.AF_UNIX)
         sock.connect(str(leaf.socket("ingest")))
         answers = sock.makefile("rb")
         answers.readline()  # greeting
-        ops, start = [], time.monotonic()
-        per_line = None
+        sent, start = [], time.monotonic()
         for number, line in enumerate(lines):
             time.sleep(max(0.0, start + number / LIGHT_RATE - time.monotonic()))
             sent.append(time.monotonic())
             sock.sendall(line)
             if b'"ok":true' not in answers.readline():
                 raise Failed("a line of the light load was refused")
-            if per_line is None:
-                per_line = self.own(leaf) - base_own
-            ops.append(base_own + per_line * (number + 1))
+        answers.close()
         sock.close()
-        return ops
+        return sent
 
     # ---------------------------------------------------------------- run
     def run(self):
-        parts = {"raw": self.part_raw, "ingest": self.part_ingest, "two": self.part_two_tiers,
-                 "three": self.part_three_tiers}
+        parts = {"raw": self.part_raw, "live": self.part_live, "shuffled": self.part_shuffled,
+                 "catchup": self.part_catchup, "tiers": self.part_tiers, "children": self.part_children}
         failed = False
         for name, part in parts.items():
             if self.only and name not in self.only:
@@ -225,39 +282,12 @@ class Bench:
                 failed = True
             finally:
                 self.stop_all()
+        for path in self.files.values():
+            path.unlink()
         self.figures["machine"] = {"cpus": os.cpu_count(), "kernel": platform.release(), "records": self.n}
         (self.dir / "bench.json").write_text(json.dumps(self.figures, indent=1) + "\n", encoding="utf-8")
-        self.table()
+        show(self.figures)
         return 1 if failed else 0
-
-    def table(self):
-        f = self.figures
-        rows = [
-            ("local ingest", "ingest_records_per_s", "records/s", "lmdb_256_rows_per_s"),
-            ("leaf to hub, durable at both", "leaf_to_hub_records_per_s", "records/s", "lmdb_256_rows_per_s"),
-            ("three tiers", "three_tiers_records_per_s", "records/s", "lmdb_256_rows_per_s"),
-            (f"catch-up of {self.n:,} waiting", "catch_up_records_per_s", "records/s", "curve_450_records_per_s"),
-            ("propagation at 20/s, 3 tiers, p50", "propagation_ms_p50", "ms", None),
-            ("propagation at 20/s, 3 tiers, p99", "propagation_ms_p99", "ms", None),
-            ("on the wire", "wire_bytes_per_record", "bytes/record", "line_bytes"),
-            ("idle leaf, PSS of core and carrier", "idle_leaf_pss_kib", "KiB", None),
-            ("leaf after the load", "busy_leaf_pss_kib", "KiB", None),
-            ("hub after the load", "busy_hub_pss_kib", "KiB", None),
-            ("raw: LMDB, 256 rows a synced commit", "lmdb_256_rows_per_s", "rows/s", None),
-            ("raw: LMDB, 1,024 rows a synced commit", "lmdb_1024_rows_per_s", "rows/s", None),
-            ("raw: LMDB, synced commits", "lmdb_synced_commits_per_s", "commits/s", None),
-            ("raw: Ed25519 verify", "ed25519_verify_per_s", "/s", None),
-            ("raw: Ed25519 sign", "ed25519_sign_per_s", "/s", None),
-            ("raw: BLAKE2b-256 of 450 bytes", "blake2b_450_per_s", "/s", None),
-            ("raw: ZeroMQ + CURVE, 450 bytes in 64 KiB frames", "curve_450_records_per_s", "records/s", None),
-        ]
-        print(f"{'':50} {'figure':>12} {'unit':14} of the raw limit")
-        for title, key, unit, limit in rows:
-            if key not in f:
-                print(f"{title:50} {'-':>12}")
-                continue
-            share = f"{100 * f[key] / f[limit]:5.1f} % of {limit}" if limit in f else ""
-            print(f"{title:50} {f[key]:12,.1f} {unit:14} {share}")
 
 
 def main():
@@ -265,7 +295,8 @@ def main():
     parser.add_argument("--build", required=True, help="folder with terraced, terracectl and tests/bench")
     parser.add_argument("--dir", required=True, help="where stores and results go; on the disk to be measured")
     parser.add_argument("--records", type=int, default=200000)
-    parser.add_argument("--only", help="comma list of raw, ingest, two, three")
+    parser.add_argument("--children", type=int, default=60)
+    parser.add_argument("--only", help="comma list of raw, live, shuffled, catchup, tiers, children")
     parser.add_argument("--keep", action="store_true", help="leave the stores")
     return Bench(parser.parse_args()).run()
 
