@@ -109,7 +109,7 @@ void rep_summary_take(struct rep_node *node, const struct rep_link *link, const 
 	unit->last_seen_ms = (int64_t)msg->last_seen_ms;
 	unit->summary_ms = (int64_t)msg->at_ms;
 	memset(unit->version, 0, sizeof(unit->version));
-	if (msg->version.len < sizeof(unit->version))
+	if (msg->version.len > 0 && msg->version.len < sizeof(unit->version))
 		memcpy(unit->version, msg->version.data, msg->version.len);
 	unit->summary_dirty = node->summaries_dirty = true;
 }

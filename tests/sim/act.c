@@ -132,6 +132,8 @@ static void act_look(struct sim_world *world, struct sim_rng *rng, unsigned host
 {
 	(void)rng;
 	if (sim_host_is_up(world, host))
+		sim_host_commit(world, host); /* ops of an open transaction cannot be read back */
+	if (sim_host_is_up(world, host))
 		sim_check_store(world, host);
 }
 
