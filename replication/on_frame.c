@@ -5,6 +5,7 @@
 #include "proto/err.h"
 #include "replication/compare.h"
 #include "replication/head.h"
+#include "replication/keys.h"
 #include "replication/link.h"
 #include "replication/receipt.h"
 #include "replication/take.h"
@@ -32,8 +33,11 @@ static int on_need(struct rep_node *node, struct rep_link *link, const Terrace__
 {
 	const struct rep_unit *unit = rep_unit_find(node, (struct tr_nid){need->nid});
 
+	struct rep_key key = rep_key_peer_cert(link->peer, (struct tr_nid){need->nid});
+
 	if (need->what != TR_NEED_CERT || unit == NULL || !(unit->own_or_below || unit->on_path))
 		return TR_E_INPUT;
+	rep_node_del(node, REP_T_PEER, rep_key_bytes(&key)); /* it does not have it after all */
 	rep_link_cert(node, link, unit->nid);
 	return 0;
 }

@@ -186,15 +186,22 @@ int rep_own_add(struct rep_node *node, struct rep_fold *fold, struct rep_op *op,
 	return 0;
 }
 
+/* A live link that has nothing else to do, or is wide: no reason to wait. */
+static bool is_wanted(const struct rep_node *node, const struct rep_log *log, unsigned way)
+{
+	const struct rep_link *link = rep_queue_link(node, log, way);
+
+	return link != NULL && (link->profile == TR_PROFILE_FIBRE ||
+	    (link->sent_count == 0 && rep_queue_is_empty(link)));
+}
+
 static int64_t close_ms(const struct rep_node *node, const struct rep_open *open)
 {
-	uint8_t lane = open->log->id.lane;
+	const struct rep_log *log = open->log;
 
-	if (lane == TR_LANE_X || lane == TR_LANE_E)
+	if (log->id.lane == TR_LANE_X || log->id.lane == TR_LANE_E || node->is_top ||
+	    is_wanted(node, log, REP_WAY_UP) || is_wanted(node, log, REP_WAY_DOWN))
 		return 0;
-	if (rep_queue_link(node, open->log, REP_WAY_UP) != NULL ||
-	    rep_queue_link(node, open->log, REP_WAY_DOWN) != NULL || node->is_top)
-		return node->profile == TR_PROFILE_FIBRE || node->profile == 0 ? 0 : CLOSE_METERED_MS;
 	return node->profile == TR_PROFILE_FIBRE ? CLOSE_FIBRE_MS : CLOSE_METERED_MS;
 }
 

@@ -195,6 +195,20 @@ static void clock_check(struct rep_node *node, const struct rep_link *link, cons
 		    (uint64_t)(rep_hlc_ms(hlc) - rep_node_now_ms(node)), 0, NULL);
 }
 
+/* The sender believes that the certificate is here: this store is older than that. */
+static void ask_cert(struct rep_node *node, struct rep_link *link, struct tr_nid nid)
+{
+	Terrace__Msg msg = TERRACE__MSG__INIT;
+	Terrace__Need need = TERRACE__NEED__INIT;
+
+	need.what = TR_NEED_CERT;
+	need.nid = nid.v;
+	msg.m_case = TERRACE__MSG__M_NEED;
+	msg.need = &need;
+	if (!link->is_bundle)
+		rep_link_send(node, link, &msg);
+}
+
 static int verify(struct rep_node *node, struct rep_link *link, struct rep_log *log,
     const Terrace__Seg *msg, struct rep_chain_seg *seg, struct rep_cert *cert)
 {
@@ -235,6 +249,8 @@ int rep_take_segment(struct rep_node *node, struct rep_link *link, struct tr_byt
 	/* our own open ops of the domain had not seen this one: sign them first */
 	rep_own_close_domain(node, log->id.scope, log->id.lane);
 	rc = verify(node, link, log, msg, &seg, &cert);
+	if (rc == TR_E_NOCERT)
+		ask_cert(node, link, log->id.author);
 	if (rc == TR_E_FORGED) {
 		node->forged++;
 		rep_node_trace(node, REP_TRACE_SEG_FORGED, log->id.author, seg.first, link->peer.v, NULL);
