@@ -18,6 +18,7 @@ enum {
 	LINK_HWM = 4,
 	CONNECT_MS =
 	    60000, /* the core gives up earlier, by the link's profile */
+	RECONNECT_MS = 3600000,
 	ZAP_PARTS =
 	    7, /* version, request, domain, address, identity, mechanism, key */
 	ZAP_PART_MAX = 256,
@@ -41,7 +42,10 @@ int td_curve_limits(void *socket, int handshake_ms)
 	bad |= set_int(socket, ZMQ_SNDHWM, LINK_HWM);
 	bad |= set_int(socket, ZMQ_RCVHWM, LINK_HWM);
 	bad |= set_int(socket, ZMQ_IPV6, 1);
-	bad |= set_int(socket, ZMQ_RECONNECT_IVL, -1);
+	/* Never by itself: we close the socket first.  Not -1, "off": that way
+	 * ZeroMQ 4.3.4 forgets the endpoint when a connection ends, asks the kernel
+	 * for its interfaces on that occasion, and aborts in the sandbox. */
+	bad |= set_int(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS);
 	bad |= set_int(socket, ZMQ_HANDSHAKE_IVL, handshake_ms);
 	bad |= set_int(socket, ZMQ_CONNECT_TIMEOUT, CONNECT_MS);
 	bad |= set_int(socket, ZMQ_BACKLOG, 1024);
