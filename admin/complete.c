@@ -124,18 +124,26 @@ static int offer_options(const struct ask *ask, const struct tc_cmd *cmd)
 	return 0;
 }
 
+/* No row above begins with the same word? */
+static bool is_first(
+    const struct tc_cmd *table, const struct tc_cmd *cmd, size_t size)
+{
+	for (const struct tc_cmd *c = table; c < cmd; c++)
+		if (strcspn(c->name, " ") == size &&
+		    memcmp(c->name, cmd->name, size) == 0)
+			return false;
+	return true;
+}
+
 static void offer_commands(const struct ask *ask, const struct tc_cmd *table,
     const char *const *words, size_t count)
 {
-	const char *last = "";
-
 	for (const struct tc_cmd *c = table; c->name != NULL; c++) {
 		size_t size = strcspn(c->name, " ");
 		char *first = tc_mem_slice(c->name, size);
 
-		if (count == 0 && strcmp(first, last) != 0) {
+		if (count == 0 && is_first(table, c, size)) {
 			offer(ask, first);
-			last = c->name; /* compared below by its first word */
 		} else if (count == 1 && c->name[size] == ' ' &&
 			   strcmp(words[0], first) == 0) {
 			offer(ask, c->name + size + 1);

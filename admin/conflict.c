@@ -79,7 +79,7 @@ static void show_conflicts(const struct tc_run *run, const json_t *data)
 	    {"shown", "", 0},
 	    {"unit", _("WRITTEN BY"), 0},
 	    {"actor", _("WHO"), TC_COL_TRUNC},
-	    {"time", _("TIME"), 0},
+	    {"time", _("TIME"), TC_COL_TIME},
 	    {"age_seconds", _("OPEN FOR"), TC_COL_RIGHT},
 	};
 	const json_t *conflicts = json_object_get(data, "conflicts");
@@ -151,7 +151,7 @@ static json_t *value_object(const struct tc_run *run)
 
 static void show_resolved(const struct tc_run *run, const json_t *data)
 {
-	tc_out_remark(run, _("settled: %s, record %.8s is now version %lld"),
+	tc_out_remark(run, _("settled: %s, record %.18s is now version %lld"),
 	    tc_view_text(data, "id"), tc_view_text(data, "record"),
 	    (long long)tc_view_int(data, "version"));
 }
@@ -194,8 +194,8 @@ static void show_trace(const struct tc_run *run, const json_t *data)
 	    {"author", _("WRITTEN BY"), 0},
 	    {"lane", _("LANE"), 0},
 	    {"seq", "#", TC_COL_RIGHT},
-	    {"time", _("WRITTEN"), 0},
-	    {"received", _("RECEIVED HERE"), 0},
+	    {"time", _("WRITTEN"), TC_COL_TIME},
+	    {"received", _("RECEIVED HERE"), TC_COL_TIME},
 	    {"in_segment", _("SIGNED"), 0},
 	    {"parent_acked", _("PARENT HAS IT"), 0},
 	    {"child_acked", _("CHILD HAS IT"), 0},

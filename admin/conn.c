@@ -303,9 +303,9 @@ static int64_t now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* deadline 0 = none */
+/* deadline 0 = none; *got (may be NULL) = what is possible */
 static int wait_for(struct tc_conn *conn, short events, int64_t deadline,
-    struct tc_fault *fault)
+    short *got, struct tc_fault *fault)
 {
 	for (;;) {
 		struct pollfd p = {.fd = conn->fd, .events = events};
@@ -315,8 +315,11 @@ static int wait_for(struct tc_conn *conn, short events, int64_t deadline,
 		if (deadline != 0 && left < 0)
 			left = 0;
 		n = poll(&p, 1, left > 1000000 ? 1000000 : (int)left);
-		if (n > 0)
+		if (n > 0) {
+			if (got != NULL)
+				*got = p.revents;
 			return 0;
+		}
 		if (n < 0 && errno != EINTR)
 			return tc_fault_set(
 			    fault, TR_E_IO, "%s: %s", conn->path,
@@ -348,30 +351,47 @@ static int lost(const struct tc_conn *conn, struct tc_fault *fault)
 	return fault->exit_code;
 }
 
+int tc_conn_send_some(struct tc_conn *conn, const char *data, size_t size,
+    size_t *sent, struct tc_fault *fault)
+{
+	ssize_t n = send(conn->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	*sent = n > 0 ? (size_t)n : 0;
+	if (n >= 0 || errno == EAGAIN || errno == EINTR)
+		return 0;
+	if (errno == EPIPE || errno == ECONNRESET)
+		return lost(conn, fault);
+	return tc_fault_set(
+	    fault, TR_E_IO, "%s: %s", conn->path, strerror(errno));
+}
+
 int tc_conn_send(struct tc_conn *conn, const char *data, size_t size,
     struct tc_fault *fault)
 {
 	int64_t deadline = deadline_of(conn, -1);
 
 	for (size_t at = 0; at < size;) {
-		ssize_t n = send(conn->fd, data + at, size - at,
-		    MSG_NOSIGNAL | MSG_DONTWAIT);
+		size_t sent;
+		int rc = tc_conn_send_some(
+		    conn, data + at, size - at, &sent, fault);
 
-		if (n > 0) {
-			at += (size_t)n;
-			continue;
-		}
-		if (n < 0 && (errno == EPIPE || errno == ECONNRESET))
-			return lost(conn, fault);
-		if (n < 0 && errno != EAGAIN && errno != EINTR)
-			return tc_fault_set(fault, TR_E_IO, "%s: %s",
-			    conn->path, strerror(errno));
-		int rc = wait_for(conn, POLLOUT, deadline, fault);
-
+		at += sent;
+		if (rc == 0 && sent == 0)
+			rc = wait_for(conn, POLLOUT, deadline, NULL, fault);
 		if (rc != 0)
 			return rc;
 	}
 	return 0;
+}
+
+int tc_conn_wait(struct tc_conn *conn, bool *readable, struct tc_fault *fault)
+{
+	short got = 0;
+	int rc = wait_for(
+	    conn, POLLIN | POLLOUT, deadline_of(conn, -1), &got, fault);
+
+	*readable = (got & (POLLIN | POLLHUP | POLLERR)) != 0;
+	return rc;
 }
 
 /* A newline in what is buffered and not yet looked at. */
@@ -421,7 +441,7 @@ int tc_conn_line(struct tc_conn *conn, char **line, size_t *size,
 			return tc_fault_set(fault, TR_E_PROTO,
 			    _("the daemon on %s sent a line without end"),
 			    conn->path);
-		rc = wait_for(conn, POLLIN, deadline, fault);
+		rc = wait_for(conn, POLLIN, deadline, NULL, fault);
 		if (rc != 0)
 			return rc;
 		make_room(conn);

@@ -53,6 +53,12 @@ void tc_conn_set_timeout(struct tc_conn *conn, int64_t timeout_ms);
 /* Sends all of it.  0 or an exit code. */
 int tc_conn_send(struct tc_conn *conn, const char *data, size_t size,
     struct tc_fault *fault);
+/* Sends what goes at once; *sent may be 0.  0 or an exit code. */
+int tc_conn_send_some(struct tc_conn *conn, const char *data, size_t size,
+    size_t *sent, struct tc_fault *fault);
+/* Waits until something can be read or sent; *readable = there is something
+ * to read.  0 or an exit code. */
+int tc_conn_wait(struct tc_conn *conn, bool *readable, struct tc_fault *fault);
 /*
  * One line without its newline; borrowed until the next call.  timeout_ms -1 = the connection's
  * own.  0 or an exit code.

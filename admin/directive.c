@@ -87,7 +87,7 @@ static void show_sent(const struct tc_run *run, const json_t *data)
 		printf(ngettext("%s  sent to %lld unit\n",
 			   "%s  sent to %lld units\n", (unsigned long)targets),
 		    tc_view_text(data, "id"), targets);
-	tc_out_remark(run, _("Receipts: terracectl directive status %.8s"),
+	tc_out_remark(run, _("Receipts: terracectl directive status %.18s"),
 	    tc_view_text(data, "id"));
 }
 
@@ -123,7 +123,7 @@ static void show_list(const struct tc_run *run, const json_t *data)
 	    {"title", _("TITLE"), TC_COL_TRUNC},
 	    {"issuer", _("FROM"), 0},
 	    {"priority", _("PRIORITY"), 0},
-	    {"due", _("DUE"), 0},
+	    {"due", _("DUE"), TC_COL_TIME},
 	    {"targets", _("TARGETS"), TC_COL_RIGHT},
 	    {"delivered", _("DELIVERED"), TC_COL_RIGHT},
 	    {"acknowledged", _("READ"), TC_COL_RIGHT},
@@ -142,7 +142,7 @@ static void show_list(const struct tc_run *run, const json_t *data)
 
 		tc_out_row(out, -1);
 		if (table && !run->is_verbose)
-			tc_out_format(out, "%.8s", id);
+			tc_out_format(out, "%.18s", id);
 		else
 			tc_out_text(out, id);
 		tc_out_value(out, json_object_get(d, "number"));
@@ -209,9 +209,9 @@ static size_t target_rows(const struct tc_run *run, const json_t *targets)
 	const struct tc_col cols[] = {
 	    {"unit", _("UNIT"), 0},
 	    {"title", _("TITLE"), TC_COL_TRUNC},
-	    {"delivered", _("DELIVERED"), 0},
+	    {"delivered", _("DELIVERED"), TC_COL_TIME},
 	    {"rung", _("STATE"), 0},
-	    {"at", _("SINCE"), 0},
+	    {"at", _("SINCE"), TC_COL_TIME},
 	    {"percent", "%", TC_COL_RIGHT},
 	    {"actor", _("BY"), TC_COL_TRUNC},
 	    {"reason", _("REASON"), TC_COL_TRUNC},
@@ -278,7 +278,7 @@ static void show_status(const struct tc_run *run, const json_t *data)
 	size_t hidden;
 
 	if (tc_out_is_table(run)) {
-		tc_out_remark(run, _("%.8s \"%s\"  from %s  sent %s%s%s"),
+		tc_out_remark(run, _("%.18s \"%s\"  from %s  sent %s%s%s"),
 		    tc_view_text(data, "id"), tc_view_text(data, "title"),
 		    tc_view_tail(tc_view_text(data, "issuer")),
 		    tc_when_show(sent_text, tc_view_text(data, "sent"),
@@ -318,11 +318,11 @@ static void show_rung(const struct tc_run *run, const json_t *data)
 	const char *rung = tc_view_text(data, "rung");
 
 	if (rung[0] != '\0')
-		tc_out_remark(run, "%.8s  %s", tc_view_text(data, "id"),
+		tc_out_remark(run, "%.18s  %s", tc_view_text(data, "id"),
 		    tc_out_word(rung));
 	else
 		tc_out_remark(run,
-		    ngettext("%.8s  %lld unit", "%.8s  %lld units",
+		    ngettext("%.18s  %lld unit", "%.18s  %lld units",
 			(unsigned long)tc_view_int(data, "records")),
 		    tc_view_text(data, "id"),
 		    (long long)tc_view_int(data, "records"));

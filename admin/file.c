@@ -36,10 +36,14 @@ static void on_signal(int number)
 
 void tc_file_init(void)
 {
-	struct sigaction action = {.sa_handler = on_signal};
+	static const int numbers[] = {SIGINT, SIGTERM};
+	struct sigaction action = {.sa_handler = on_signal}, old;
 
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		/* A shell's background job ignores Ctrl-C: that stays so. */
+		if (sigaction(numbers[i], NULL, &old) == 0 &&
+		    old.sa_handler != SIG_IGN)
+			sigaction(numbers[i], &action, NULL);
 }
 
 static int fail_io(const char *path)

@@ -15,7 +15,7 @@ enum tc_col_flag {
 	TC_COL_TRUNC = 1u << 1, /* may be cut on a narrow terminal */
 	TC_COL_TREE = 1u << 2,  /* rows have parents */
 	TC_COL_WRAP = 1u << 3,  /* may go on in the next line */
-	TC_COL_LAST = 1u << 4,  /* only for machines: not in the table */
+	TC_COL_TIME = 1u << 4,  /* times: the heading names their offset */
 };
 
 struct tc_col {
@@ -38,6 +38,7 @@ struct tc_grid {
 	int *parents;          /* of each row; -1 = none */
 	size_t row_count;
 	bool has_heading, has_color;
+	const char *zone; /* "+08:00", of the times in the cells */
 	int indent; /* blanks before each line of a table */
 };
 

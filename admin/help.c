@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COLUMN 26
+#define COLUMN 28
 
 static const char *group_title(enum tc_group group)
 {
@@ -32,8 +32,10 @@ static void put_row(const char *left, const char *help)
 {
 	int width = tc_text_width(left);
 
-	printf("  %s%*s%s\n", left, width < COLUMN ? COLUMN - width : 2, "",
-	    help);
+	if (width < COLUMN)
+		printf("  %s%*s%s\n", left, COLUMN - width, "", help);
+	else
+		printf("  %s\n  %*s%s\n", left, COLUMN, "", help);
 }
 
 void tc_help_short(void)

@@ -16,6 +16,7 @@ struct tc_out {
 	const struct tc_run *run;
 	struct tc_grid grid;
 	size_t cell_count, cell_room, row_room;
+	char zone[TC_TEXT_SHORT];
 };
 
 struct tc_out *tc_out_open(
@@ -27,6 +28,7 @@ struct tc_out *tc_out_open(
 	out->grid.cols = cols;
 	out->grid.col_count = col_count;
 	out->grid.has_heading = true;
+	out->grid.zone = tc_when_zone(out->zone, run->is_utc);
 	out->grid.has_color = run->has_color;
 	return out;
 }
@@ -171,8 +173,9 @@ void tc_out_time(struct tc_out *out, const json_t *time)
 	if (!json_is_string(time) || !tc_out_is_table(out->run))
 		tc_out_value(out, time);
 	else
-		tc_out_text(out, tc_when_show(text, json_string_value(time),
-				     out->run->is_utc));
+		tc_out_text(out,
+		    (out->grid.has_heading ? tc_when_cell : tc_when_show)(
+			text, json_string_value(time), out->run->is_utc));
 }
 
 struct state_word {

@@ -27,10 +27,12 @@ static void set_width(struct libscols_table *table, int indent)
 	}
 }
 
-static int add_column(struct libscols_table *table, const struct tc_col *col)
+static int add_column(struct libscols_table *table,
+    const struct tc_grid *grid, const struct tc_col *col)
 {
 	struct libscols_column *column;
-	int flags = SCOLS_FL_NOEXTREMES;
+	char *title;
+	int flags = 0;
 
 	if (col->flags & TC_COL_RIGHT)
 		flags |= SCOLS_FL_RIGHT;
@@ -40,8 +42,12 @@ static int add_column(struct libscols_table *table, const struct tc_col *col)
 		flags = SCOLS_FL_TREE;
 	if (col->flags & TC_COL_WRAP)
 		flags = SCOLS_FL_WRAP;
-	column = scols_table_new_column(
-	    table, col->title != NULL ? col->title : "", 0, flags);
+	if ((col->flags & TC_COL_TIME) && grid->zone != NULL)
+		title = tc_mem_format("%s (%s)", col->title, grid->zone);
+	else
+		title = tc_mem_text(col->title != NULL ? col->title : "");
+	column = scols_table_new_column(table, title, 0, flags);
+	free(title);
 	return column != NULL ? 0 : -1;
 }
 
@@ -62,7 +68,6 @@ static int add_row(struct libscols_table *table, const struct tc_grid *grid,
 	int parent = grid->parents[row];
 	struct libscols_line *line =
 	    scols_table_new_line(table, parent >= 0 ? lines[parent] : NULL);
-	size_t shown = 0;
 
 	if (line == NULL)
 		return -1;
@@ -71,15 +76,12 @@ static int add_row(struct libscols_table *table, const struct tc_grid *grid,
 		const struct tc_cell *cell =
 		    &grid->cells[row * grid->col_count + i];
 
-		if (grid->cols[i].flags & TC_COL_LAST)
-			continue;
-		if (scols_line_set_data(line, shown,
+		if (scols_line_set_data(line, i,
 			cell->text != NULL ? cell->text : "-") != 0)
 			return -1;
 		if (grid->has_color && color_of(cell->tone) != NULL)
-			scols_cell_set_color(scols_line_get_cell(line, shown),
+			scols_cell_set_color(scols_line_get_cell(line, i),
 			    color_of(cell->tone));
-		shown++;
 	}
 	return 0;
 }
@@ -118,8 +120,7 @@ void tc_out_table_draw(const struct tc_grid *grid)
 		set_width(table, grid->indent);
 	}
 	for (size_t i = 0; i < grid->col_count && rc == 0; i++)
-		if (!(grid->cols[i].flags & TC_COL_LAST))
-			rc = add_column(table, &grid->cols[i]);
+		rc = add_column(table, grid, &grid->cols[i]);
 	for (size_t i = 0; i < grid->row_count && rc == 0; i++)
 		rc = add_row(table, grid, i, lines);
 	if (rc == 0)

@@ -203,7 +203,7 @@ static void show_steps(const struct tc_run *run, const json_t *steps)
 {
 	const struct tc_col cols[] = {
 	    {"status", _("STATUS"), 0},
-	    {"at", _("TIME"), 0},
+	    {"at", _("TIME"), TC_COL_TIME},
 	    {"unit", _("UNIT"), 0},
 	    {"actor", _("BY"), TC_COL_TRUNC},
 	    {"mark", "", 0},
@@ -232,7 +232,7 @@ static void show_steps(const struct tc_run *run, const json_t *steps)
 static void show_notes(const struct tc_run *run, const json_t *notes)
 {
 	const struct tc_col cols[] = {
-	    {"at", _("TIME"), 0},
+	    {"at", _("TIME"), TC_COL_TIME},
 	    {"unit", _("UNIT"), 0},
 	    {"actor", _("BY"), TC_COL_TRUNC},
 	    {"text", _("NOTE"), TC_COL_WRAP},
@@ -278,7 +278,7 @@ static char *changes_text(const json_t *changes)
 static void show_history(const struct tc_run *run, const json_t *history)
 {
 	const struct tc_col cols[] = {
-	    {"time", _("TIME"), 0},
+	    {"time", _("TIME"), TC_COL_TIME},
 	    {"unit", _("UNIT"), 0},
 	    {"actor", _("BY"), TC_COL_TRUNC},
 	    {"op", _("WHAT"), 0},
@@ -325,7 +325,7 @@ static void show_record(const struct tc_run *run, const json_t *data)
 	show_notes(run, json_object_get(data, "notes"));
 	show_history(run, json_object_get(data, "history"));
 	if (json_array_size(conflicts) > 0)
-		tc_out_remark(run, _("Two values for one field: terracectl conflicts %.8s"),
+		tc_out_remark(run, _("Two values for one field: terracectl conflicts %.18s"),
 		    tc_view_text(data, "id"));
 }
 

@@ -136,7 +136,7 @@ static const char *level_word(int level)
 
 /* What the worst of it is, in words. */
 static char *check_text(const json_t *data, double up_s, double down_s,
-    int level, int state_level)
+    int level, int lag_level)
 {
 	const json_t *up = json_object_get(data, "upstream");
 	const json_t *kids = json_object_get(data, "children");
@@ -148,7 +148,7 @@ static char *check_text(const json_t *data, double up_s, double down_s,
 	if (level == CHECK_OK)
 		return tc_mem_format(
 		    _("%s is caught up"), tc_view_text(data, "node"));
-	if (state_level == level && reason != NULL)
+	if (lag_level < level && reason != NULL)
 		return tc_mem_format(
 		    "%s: %s", tc_view_text(data, "node"), tc_said(reason));
 	if (down_s >= up_s && down_s > 0)
@@ -200,19 +200,19 @@ static int judge(const json_t *data, const struct limits *limits, bool print)
 	double oldest = up_s > down_s ? up_s : down_s;
 	double percent = tc_view_number(
 	    json_object_get(data, "store"), "percent", 0);
-	int state_level = CHECK_OK, level;
+	int state_level = CHECK_OK, lag_level, level;
 
 	if (strcmp(state, "full") == 0)
 		state_level = CHECK_CRITICAL;
 	else if (strcmp(state, "ok") != 0)
 		state_level = CHECK_WARNING;
-	level = max_int(state_level,
-	    max_int(level_of(oldest, (double)limits->warn_s,
-			(double)limits->crit_s),
-		level_of(percent, 80, 85)));
+	lag_level =
+	    level_of(oldest, (double)limits->warn_s, (double)limits->crit_s);
+	level = max_int(
+	    state_level, max_int(lag_level, level_of(percent, 80, 85)));
 	if (print)
 		print_line(data, limits, level,
-		    check_text(data, up_s, down_s, level, state_level));
+		    check_text(data, up_s, down_s, level, lag_level));
 	return level;
 }
 

@@ -151,6 +151,38 @@ const char *tc_when_show(
 	return out;
 }
 
+const char *tc_when_zone(char out[static TC_TEXT_SHORT], bool utc)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+	long east;
+
+	localtime_r(&now, &tm);
+	east = labs(tm.tm_gmtoff) / 60;
+	if (utc)
+		snprintf(out, TC_TEXT_SHORT, "UTC");
+	else
+		snprintf(out, TC_TEXT_SHORT, "%c%02ld:%02ld",
+		    tm.tm_gmtoff < 0 ? '-' : '+', east / 60, east % 60);
+	return out;
+}
+
+const char *tc_when_cell(
+    char out[static TC_TEXT_SHORT], const char *rfc3339, bool utc)
+{
+	char zone[TC_TEXT_SHORT];
+	size_t size, zone_size;
+
+	tc_when_show(out, rfc3339, utc);
+	tc_when_zone(zone, utc);
+	size = strlen(out);
+	zone_size = utc ? 1 : strlen(zone);
+	if (size > zone_size &&
+	    (utc || strcmp(out + size - zone_size, zone) == 0))
+		out[size - zone_size] = '\0';
+	return out;
+}
+
 double tc_when_age(const char *rfc3339)
 {
 	struct timespec now;

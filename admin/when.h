@@ -28,6 +28,12 @@ bool tc_when_ms(const char *rfc3339, int64_t *ms);
 /* For people: local time with offset, or UTC; "-" for NULL. */
 const char *tc_when_show(
     char out[static TC_TEXT_SHORT], const char *rfc3339, bool utc);
+/* The same for a column whose heading names the zone: the offset stands only
+ * with a time that has another one. */
+const char *tc_when_cell(
+    char out[static TC_TEXT_SHORT], const char *rfc3339, bool utc);
+/* "+08:00" of now, "UTC". */
+const char *tc_when_zone(char out[static TC_TEXT_SHORT], bool utc);
 /* Seconds from then to now, not below 0; -1 for NULL or what is no time. */
 double tc_when_age(const char *rfc3339);
 

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#define OUT_SIZE (64 * 1024)
+#define OUT_SIZE (128 * 1024) /* at least one line */
 #define RETRY_MS 250
 #define RETRY_MS_MAX 10000
 #define BUSY_ROUNDS_MAX 600 /* without one line taken: give up */
@@ -61,13 +61,41 @@ void tc_window_close(struct tc_window *window)
 	free(window);
 }
 
+static int read_reply(struct tc_window *window, struct tc_fault *fault);
+
+/* A daemon that waits until its answers are read does not read either: while
+ * a line cannot go out, answers come in. */
+static int send_all(struct tc_window *window, const char *data, size_t size,
+    struct tc_fault *fault)
+{
+	size_t at = 0;
+	int rc = 0;
+
+	while (rc == 0 && at < size) {
+		bool readable = false;
+		size_t sent;
+
+		rc = tc_conn_send_some(
+		    window->conn, data + at, size - at, &sent, fault);
+		at += sent;
+		if (rc != 0 || sent > 0)
+			continue;
+		rc = tc_conn_wait(window->conn, &readable, fault);
+		while (rc == 0 && window->count > 0 &&
+		       (readable || tc_conn_has_line(window->conn))) {
+			rc = read_reply(window, fault);
+			readable = false;
+		}
+	}
+	return rc;
+}
+
 int tc_window_send(struct tc_window *window, struct tc_fault *fault)
 {
 	size_t size = window->out_size;
 
 	window->out_size = 0;
-	return size > 0 ? tc_conn_send(window->conn, window->out, size, fault)
-			: 0;
+	return send_all(window, window->out, size, fault);
 }
 
 static int put(struct tc_window *window, struct line line,
@@ -79,8 +107,6 @@ static int put(struct tc_window *window, struct line line,
 	window->count++;
 	if (window->out_size + line.size > OUT_SIZE)
 		rc = tc_window_send(window, fault);
-	if (rc == 0 && line.size > OUT_SIZE)
-		return tc_conn_send(window->conn, line.text, line.size, fault);
 	if (rc == 0) {
 		memcpy(window->out + window->out_size, line.text, line.size);
 		window->out_size += line.size;
@@ -180,6 +206,7 @@ static void pause_ms(int64_t ms)
 static int send_again(struct tc_window *window, struct tc_fault *fault)
 {
 	size_t count = window->again_count;
+	struct line *again;
 	int rc = 0;
 
 	if (++window->busy_rounds > BUSY_ROUNDS_MAX)
@@ -189,14 +216,16 @@ static int send_again(struct tc_window *window, struct tc_fault *fault)
 	pause_ms(window->retry_ms);
 	window->is_busy = false;
 	window->again_count = 0;
+	/* While they go out, some may come back again. */
+	again = tc_mem_alloc(count, sizeof(*again));
+	memcpy(again, window->again, count * sizeof(*again));
 	for (size_t i = 0; i < count; i++) {
-		struct line line = window->again[i];
-
 		if (rc == 0)
-			rc = put(window, line, fault);
+			rc = put(window, again[i], fault);
 		else
-			free(line.text);
+			free(again[i].text);
 	}
+	free(again);
 	return rc == 0 ? tc_window_send(window, fault) : rc;
 }
 

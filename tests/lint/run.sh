@@ -32,7 +32,7 @@ gate size python3 tests/lint/size.py
 gate spdx python3 tests/lint/spdx.py
 gate words python3 tests/lint/words.py
 gate shellcheck shellcheck -x -e SC2016 "${scripts[@]}"
-gate codespell codespell -q 3 -L "$(paste -sd, tests/lint/words.allow)" -S '*.zst,*.csv,*.po,README.zh-CN.md,./build,./.git,tests/fuzz,tests/*/corpus' \
+gate codespell codespell -q 3 -L "$(paste -sd, tests/lint/words.allow)" -S '*.zst,*.csv,*.po,README.zh-CN.md,tests/cli/golden,./build,./.git,tests/fuzz,tests/*/corpus' \
 	proto replication daemon admin tests docs docker README.md CHANGELOG.md Makefile
 if [ ${#yamls[@]} -gt 0 ]; then
 	gate yaml yamllint -s -c tests/lint/yamllint.conf "${yamls[@]}"
