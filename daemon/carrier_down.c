@@ -52,13 +52,27 @@ int td_carrier_down_listen(struct td_carrier *carrier, const char *address,
 		return TR_E_IO;
 	td_address_print(&real, text);
 	td_carrier_tell(carrier, TD_PIPE_LISTENING, 0,
-	    (struct tr_bytes){ (const uint8_t *)text, strlen(text) },
-	    (struct tr_bytes){ NULL, 0 });
+	    (struct tr_bytes){(const uint8_t *)text, strlen(text)},
+	    (struct tr_bytes){NULL, 0});
 	return 0;
 
 fail:
 	*why = zmq_strerror(errno);
 	return TR_E_IO;
+}
+
+/* 0; TR_E_BUSY: not now; TR_E_DOWN: there is nobody. */
+static int transmit(struct td_carrier *carrier, struct td_carrier_link *link,
+    struct tr_bytes frame)
+{
+	if (zmq_send(carrier->router, link->route, sizeof(link->route),
+	        ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
+		return errno == EAGAIN || errno == EINTR ? TR_E_BUSY
+		                                         : TR_E_DOWN;
+	/* The route was taken, so the second part goes the same way. */
+	if (zmq_send(carrier->router, frame.data, frame.size, ZMQ_DONTWAIT) < 0)
+		return TR_E_DOWN;
+	return 0;
 }
 
 static void unblock(struct td_carrier *carrier, struct td_carrier_link *link)
@@ -80,11 +94,23 @@ static void forget(struct td_carrier *carrier, struct td_carrier_link *link)
 	td_carrier_peer_close(&carrier->table, link);
 }
 
+/* As far as it can be said at once. */
+static void hang_up(struct td_carrier *carrier, struct td_carrier_link *link)
+{
+	const uint8_t closed = TD_CODEC_CLOSED;
+
+	if (!link->is_dying)
+		(void)transmit(carrier, link,
+		    (struct tr_bytes){&closed, sizeof(closed)});
+	forget(carrier, link);
+}
+
+/* The core does not know yet. */
 static void drop(struct td_carrier *carrier, struct td_carrier_link *link,
     const char *text)
 {
 	td_carrier_tell_down(carrier, link->number, REP_DOWN_CLOSED, text);
-	forget(carrier, link);
+	hang_up(carrier, link);
 }
 
 static void ban(struct td_carrier *carrier, struct td_carrier_peer *peer,
@@ -129,24 +155,10 @@ void td_carrier_down_close(struct td_carrier *carrier, uint32_t number)
 	    td_carrier_peer_link(&carrier->table, number);
 
 	if (link != NULL)
-		forget(carrier, link);
+		hang_up(carrier, link);
 }
 
 /* ------------------------------------------------------------ sending */
-
-/* 0; TR_E_BUSY: not now; TR_E_DOWN: there is nobody. */
-static int transmit(struct td_carrier *carrier, struct td_carrier_link *link,
-    struct tr_bytes frame)
-{
-	if (zmq_send(carrier->router, link->route, sizeof(link->route),
-	        ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
-		return errno == EAGAIN || errno == EINTR ? TR_E_BUSY
-		                                         : TR_E_DOWN;
-	/* The route was taken, so the second part goes the same way. */
-	if (zmq_send(carrier->router, frame.data, frame.size, ZMQ_DONTWAIT) < 0)
-		return TR_E_DOWN;
-	return 0;
-}
 
 void td_carrier_down_send(struct td_carrier *carrier, uint32_t number,
     struct tr_bytes msg)

@@ -209,6 +209,8 @@ bool td_carrier_up_watch(struct td_carrier *carrier)
 static void take(struct td_carrier *carrier, zmq_msg_t *payload)
 {
 	struct td_carrier_up *up = &carrier->up;
+	const struct tr_bytes frame = {zmq_msg_data(payload),
+	    zmq_msg_size(payload)};
 	struct tr_bytes msg;
 
 	if (zmq_msg_more(payload)) {
@@ -217,9 +219,11 @@ static void take(struct td_carrier *carrier, zmq_msg_t *payload)
 		    "the parent sent a message of several parts");
 		return;
 	}
-	if (td_codec_decode(carrier->codec,
-	        (struct tr_bytes){zmq_msg_data(payload), zmq_msg_size(payload)},
-	        &msg) == 0) {
+	if (td_codec_is_closed(frame)) {
+		end(carrier, REP_DOWN_CLOSED, "closed by the parent");
+		return;
+	}
+	if (td_codec_decode(carrier->codec, frame, &msg) == 0) {
 		td_carrier_tell(carrier, TD_PIPE_FRAME, up->number, msg,
 		    (struct tr_bytes){NULL, 0});
 	} else if (++up->bad_frames >= TD_CARRIER_BAD_MAX) {

@@ -33,6 +33,11 @@ void td_codec_free(struct td_codec *codec)
 	free(codec);
 }
 
+bool td_codec_is_closed(struct tr_bytes frame)
+{
+	return frame.size == 1 && frame.data[0] == TD_CODEC_CLOSED;
+}
+
 static int reserve(struct td_codec *codec, size_t size)
 {
 	uint8_t *buffer = NULL;

@@ -15,6 +15,9 @@
 #include "proto/vocab.h"
 
 #define TD_CODEC_RATIO_MAX 64
+/* A frame of this byte alone: "I have closed this link".  ZeroMQ 4.3.4 cannot
+ * disconnect one peer of a ROUTER, so the peer is asked to. */
+#define TD_CODEC_CLOSED 2
 #define TD_CODEC_SMALL 256 /* below it zstd's header eats the gain */
 
 struct td_codec;
@@ -22,6 +25,7 @@ struct td_codec;
 struct td_codec *td_codec_create(void); /* NULL if out of memory */
 void td_codec_free(struct td_codec *codec);
 
+bool td_codec_is_closed(struct tr_bytes frame);
 /* out: until the next call with this codec.  0; TR_E_SIZE, TR_E_NOMEM. */
 TR_MUST_CHECK int td_codec_encode(struct td_codec *codec, struct tr_bytes msg,
     struct tr_bytes *out);

@@ -23,7 +23,8 @@
 
 enum {
 	ALL_MS = 30000,
-	REFUSED_MS = 3000, /* a parent that just started may not know the token yet */
+	REFUSED_MS =
+	    3000, /* a parent that just started may not know the token yet */
 	PAUSE_MS = 500,
 	SPARE_MAX = 256,
 	EVENT_SIZE = 6, /* u16 event, i32 value, host order */
@@ -52,7 +53,7 @@ static int64_t now_ms(void)
 static int make_request(struct ask *ask, struct tr_bytes want,
     const struct rep_sign_keys *keys)
 {
-	const struct tr_bytes id = { ask->token->id, sizeof(ask->token->id) };
+	const struct tr_bytes id = {ask->token->id, sizeof(ask->token->id)};
 	Terrace__Msg msg = TERRACE__MSG__INIT;
 	Terrace__Enroll enroll = TERRACE__ENROLL__INIT;
 	uint8_t id_copy[TR_TOKEN_ID_SIZE], sig[64], mac[32];
@@ -64,13 +65,13 @@ static int make_request(struct ask *ask, struct tr_bytes want,
 	memcpy(id_copy, id.data, sizeof(id_copy));
 	rep_enroll_sign(id, want, keys, sig);
 	rep_enroll_mac(ask->mac_key, id, want,
-	    (struct tr_bytes){ sig, sizeof(sig) }, mac);
+	    (struct tr_bytes){sig, sizeof(sig)}, mac);
 	while (ask->session == 0)
 		td_sys_random(&ask->session, sizeof(ask->session));
-	enroll.token_id = (ProtobufCBinaryData){ sizeof(id_copy), id_copy };
-	enroll.want = (ProtobufCBinaryData){ want.size, want_copy };
-	enroll.self_sig = (ProtobufCBinaryData){ sizeof(sig), sig };
-	enroll.mac = (ProtobufCBinaryData){ sizeof(mac), mac };
+	enroll.token_id = (ProtobufCBinaryData){sizeof(id_copy), id_copy};
+	enroll.want = (ProtobufCBinaryData){want.size, want_copy};
+	enroll.self_sig = (ProtobufCBinaryData){sizeof(sig), sig};
+	enroll.mac = (ProtobufCBinaryData){sizeof(mac), mac};
 	msg.session = ask->session;
 	msg.n = 1;
 	msg.m_case = TERRACE__MSG__M_ENROLL;
@@ -101,28 +102,28 @@ static int dial(struct ask *ask, const char *text)
 	const char *why = NULL;
 	int linger = 0;
 
-	if (td_address_parse(text, false, &name, &why) != 0
-	    || td_resolve_now(&name, ask->turn++, &numeric, &why) != 0) {
+	if (td_address_parse(text, false, &name, &why) != 0 ||
+	    td_resolve_now(&name, ask->turn++, &numeric, &why) != 0) {
 		(void)snprintf(ask->error, TD_ENROL_TEXT, "%s: %s", text, why);
 		return TR_E_BUSY;
 	}
 	td_address_print(&numeric, address);
 	ask->dealer = zmq_socket(ask->context, ZMQ_DEALER);
 	ask->monitor = zmq_socket(ask->context, ZMQ_PAIR);
-	if (ask->dealer == NULL || ask->monitor == NULL
-	    || td_curve_limits(ask->dealer, ALL_MS) != 0
-	    || td_curve_client(ask->dealer, ask->curve_pk, ask->curve_sk,
-	           ask->token->parent_pk.b) != 0
-	    || zmq_setsockopt(ask->monitor, ZMQ_LINGER, &linger,
-	           sizeof(linger)) != 0
-	    || zmq_socket_monitor(ask->dealer, MONITOR,
-	           ZMQ_EVENT_HANDSHAKE_SUCCEEDED
-	               | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
-	               | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
-	               | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL
-	               | ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED) != 0
-	    || zmq_connect(ask->monitor, MONITOR) != 0
-	    || zmq_connect(ask->dealer, address) != 0) {
+	if (ask->dealer == NULL || ask->monitor == NULL ||
+	    td_curve_limits(ask->dealer, ALL_MS) != 0 ||
+	    td_curve_client(ask->dealer, ask->curve_pk, ask->curve_sk,
+	        ask->token->parent_pk.b) != 0 ||
+	    zmq_setsockopt(ask->monitor, ZMQ_LINGER, &linger, sizeof(linger)) !=
+	        0 ||
+	    zmq_socket_monitor(ask->dealer, MONITOR,
+	        ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
+	            ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+	            ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+	            ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_CLOSED |
+	            ZMQ_EVENT_DISCONNECTED) != 0 ||
+	    zmq_connect(ask->monitor, MONITOR) != 0 ||
+	    zmq_connect(ask->dealer, address) != 0) {
 		(void)snprintf(ask->error, TD_ENROL_TEXT, "%s: %s", address,
 		    zmq_strerror(errno));
 		return TR_E_BUSY;
@@ -134,13 +135,13 @@ static int send_request(struct ask *ask)
 {
 	struct tr_bytes frame;
 	int rc = td_codec_encode(ask->codec,
-	    (struct tr_bytes){ ask->request, ask->request_size }, &frame);
+	    (struct tr_bytes){ask->request, ask->request_size}, &frame);
 
 	if (rc != 0)
 		return rc;
 	return zmq_send(ask->dealer, frame.data, frame.size, ZMQ_DONTWAIT) < 0
-	    ? TR_E_BUSY
-	    : 0;
+	           ? TR_E_BUSY
+	           : 0;
 }
 
 /* 0: go on waiting; TR_E_BUSY: once more; TR_E_PERM: refused by ZAP. */
@@ -149,8 +150,8 @@ static int on_event(struct ask *ask)
 	uint8_t event[EVENT_SIZE], spare[SPARE_MAX];
 	uint16_t number = 0;
 
-	if (zmq_recv(ask->monitor, event, sizeof(event), ZMQ_DONTWAIT)
-	    != EVENT_SIZE)
+	if (zmq_recv(ask->monitor, event, sizeof(event), ZMQ_DONTWAIT) !=
+	    EVENT_SIZE)
 		return 0;
 	(void)zmq_recv(ask->monitor, spare, sizeof(spare), ZMQ_DONTWAIT);
 	memcpy(&number, event, sizeof(number));
@@ -175,26 +176,28 @@ static int on_event(struct ask *ask)
 	}
 }
 
-/* 0: it is the answer; TR_E_BUSY: something else, go on. */
+/* 0: it is the answer; TR_E_BUSY: something else, go on; TR_E_DOWN: the end. */
 static int on_frame(struct ask *ask, zmq_msg_t *frame,
     struct td_enrol_answer *out)
 {
 	Terrace__Msg *msg = NULL;
+	const struct tr_bytes bytes = {zmq_msg_data(frame),
+	    zmq_msg_size(frame)};
 	struct tr_bytes plain;
 	int rc = 0;
 
 	if (zmq_msg_more(frame))
 		return TR_E_INPUT;
-	rc = td_codec_decode(ask->codec,
-	    (struct tr_bytes){ zmq_msg_data(frame), zmq_msg_size(frame) },
-	    &plain);
+	if (td_codec_is_closed(bytes))
+		return TR_E_DOWN;
+	rc = td_codec_decode(ask->codec, bytes, &plain);
 	wire_arena_reset(out->arena);
 	if (rc == 0)
 		rc = wire_msg_decode(out->arena, plain, &msg);
 	if (rc != 0)
 		return rc;
-	if (msg->session != ask->session
-	    || msg->m_case != TERRACE__MSG__M_ENROLLOK)
+	if (msg->session != ask->session ||
+	    msg->m_case != TERRACE__MSG__M_ENROLLOK)
 		return TR_E_BUSY;
 	out->ok = msg->enrollok;
 	return 0;
@@ -220,14 +223,16 @@ static int try_once(struct ask *ask, const char *address,
 
 	while (rc == 0 && now_ms() < ask->end_ms) {
 		zmq_pollitem_t items[2] = {
-			{ .socket = ask->dealer, .events = ZMQ_POLLIN },
-			{ .socket = ask->monitor, .events = ZMQ_POLLIN },
+		    {.socket = ask->dealer, .events = ZMQ_POLLIN},
+		    {.socket = ask->monitor, .events = ZMQ_POLLIN},
 		};
 
 		(void)zmq_poll(items, 2, (long)(ask->end_ms - now_ms()));
 		/* The answer first: the parent may hang up behind it. */
 		if ((items[0].revents & ZMQ_POLLIN) != 0) {
 			rc = read_frame(ask, out);
+			if (rc == TR_E_DOWN)
+				break;
 			if (rc != TR_E_BUSY)
 				return rc;
 			rc = 0;
@@ -235,7 +240,7 @@ static int try_once(struct ask *ask, const char *address,
 			rc = on_event(ask);
 		}
 	}
-	if (rc == 0) {
+	if (rc == 0 || rc == TR_E_DOWN) {
 		(void)snprintf(ask->error, TD_ENROL_TEXT,
 		    _("%s: connected, but no answer came"),
 		    ask->token->address);
@@ -272,8 +277,8 @@ int td_enrol_ask(const struct td_token *token, const char *address,
     struct tr_bytes want, const struct rep_sign_keys *keys,
     struct td_enrol_answer *out, char error[static TD_ENROL_TEXT])
 {
-	struct td_enrol_answer answer = { wire_arena_create(), NULL };
-	struct ask ask = { .token = token, .error = error };
+	struct td_enrol_answer answer = {wire_arena_create(), NULL};
+	struct ask ask = {.token = token, .error = error};
 	int rc = TR_E_NOMEM;
 
 	(void)snprintf(error, TD_ENROL_TEXT, "%s", _("out of memory"));

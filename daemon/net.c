@@ -214,12 +214,10 @@ static void on_fatal(struct td_net *net, const struct td_pipe_msg *msg)
 
 static bool on_listening(struct td_net *net, const struct td_pipe_msg *msg)
 {
-	char text[TEXT_MAX];
-
-	copy_text(msg->body, text);
-	if (strlen(text) > TD_ADDRESS_MAX)
+	if (msg->body.size > TD_ADDRESS_MAX)
 		return false;
-	(void)snprintf(net->listen, sizeof(net->listen), "%s", text);
+	memcpy(net->listen, msg->body.data, msg->body.size);
+	net->listen[msg->body.size] = '\0';
 	net->was_bound = true;
 	net->calls.listening(net->arg, net->listen);
 	return true;

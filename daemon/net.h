@@ -25,7 +25,8 @@
 
 struct td_net;
 
-/* Called from the loop; bytes are borrowed for the call.  Reading of the pipe
+/* Called from the loop, never from inside a td_net_ call; td_net_stop() must
+ * not be called from them. bytes are borrowed for the call.  Reading of the pipe
  * stops while td_net_pause(net, true) holds. */
 struct td_net_calls {
 	void (*link_up)(void *arg, uint32_t link, const struct tr_key *user);
@@ -38,7 +39,7 @@ struct td_net_calls {
 
 struct td_net_conf {
 	uint8_t curve_pk[32];
-	const uint8_t *curve_sk;   /* 32 bytes; copied into the pipe, not kept */
+	const uint8_t *curve_sk;   /* 32 bytes; copied into guarded memory: a restarted carrier needs it again */
 	const char *listen;        /* "tcp://addr:port"; NULL = do not listen */
 };
 
@@ -46,10 +47,12 @@ TR_MUST_CHECK int td_net_start(struct td_net **out, struct ev_loop *loop,
     const struct td_net_conf *conf, const struct td_net_calls *calls, void *arg);
 void td_net_stop(struct td_net *net); /* ends the carrier, waits for it; NULL is fine */
 
-/* address numeric or a name (resolved in the carrier's helper); server_pk = parent's CURVE key. */
+/* address numeric or a name (resolved in a helper process, resolve.h; the next dial takes the next of several answers); server_pk = parent's CURVE key. */
 void td_net_dial(struct td_net *net, const char *address, const struct tr_key *server_pk);
+/* What is allowed before the loop first runs is known before the port is open. */
 void td_net_allow(struct td_net *net, const struct tr_key *key, bool add);
 void td_net_send(struct td_net *net, uint32_t link, struct tr_bytes msg);
+/* The peer is told; no link_down() comes for it. */
 void td_net_close(struct td_net *net, uint32_t link);
 void td_net_pause(struct td_net *net, bool stop_reading);
 pid_t td_net_pid(const struct td_net *net);

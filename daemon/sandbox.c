@@ -106,6 +106,11 @@ int td_sandbox_enter(void)
 	    SCMP_A0(SCMP_CMP_EQ, AF_INET));
 	bad |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
 	    SCMP_A0(SCMP_CMP_EQ, AF_INET6));
+	/* At odd moments ZeroMQ asks whether an address is the name of a
+	 * network card (ip_resolver.cpp, resolve_nic_name): at EPERM it
+	 * aborts, this errno it takes for "no". */
+	bad |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EOPNOTSUPP),
+	    SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_NETLINK));
 	bad |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
 	    SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
 	/* Without a break-in nobody asks for these. */

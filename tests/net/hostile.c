@@ -21,7 +21,8 @@ void hostile_init(struct hostile *hostile)
 void hostile_dial(struct hostile *hostile, const char *address,
     const struct tr_key *server_pk, const char *route)
 {
-	int zero = 0, never = -1, one = 1, timeout = 5000;
+	int zero = 0, never = -1, one = 1,
+	    timeout = server_pk == NULL ? 500 : 5000;
 	void *socket = zmq_socket(hostile->context, ZMQ_DEALER);
 
 	hostile->socket = socket;

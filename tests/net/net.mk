@@ -3,9 +3,10 @@
 # other tests put between two nodes.
 NET_DAEMON := address carrier carrier_down carrier_peer carrier_queue carrier_up codec \
 	curve net net_proc net_set pipe resolve sandbox spawn sys
-NET_BINS   := $(B)/tests/net/test_carrier $(B)/tests/net/test_slowlink
+NET_BINS   := $(addprefix $(B)/tests/net/,test_carrier test_hostile test_slowlink)
 
-$(B)/tests/net/test_carrier: $(addprefix $(B)/tests/net/,test_carrier.o party.o hostile.o) \
+$(B)/tests/net/test_carrier $(B)/tests/net/test_hostile: $(B)/tests/net/%: $(B)/tests/net/%.o \
+		$(addprefix $(B)/tests/net/,pair.o party.o hostile.o) \
 		$(patsubst %,$(B)/daemon/%.o,$(NET_DAEMON)) $(LIB_PROTO)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -Wl,--as-needed $(call pkg,--libs,cmocka $(PKGS_DAEMON) $(PKGS_PROTO)) -lev -pthread

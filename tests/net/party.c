@@ -2,6 +2,7 @@
 #include "tests/net/party.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,6 +89,12 @@ void party_start(struct party *party, const char *listen)
 	    td_net_start(&party->net, party_loop, &conf, &calls, party), 0);
 }
 
+void party_kill(struct party *party)
+{
+	assert_int_equal(kill(td_net_pid(party->net), SIGKILL), 0);
+	party->kills++;
+}
+
 void party_fini(struct party *party)
 {
 	td_net_stop(party->net);
@@ -146,6 +153,11 @@ bool party_has_link(const void *arg)
 			return true;
 	}
 	return false;
+}
+
+bool party_has_no_link(const void *arg)
+{
+	return !party_has_link(arg);
 }
 
 bool party_is_listening(const void *arg)

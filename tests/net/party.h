@@ -18,6 +18,7 @@ struct party {
 	struct tr_key pk;
 	uint8_t sk[32];
 	char address[128]; /* as told by listening() */
+	unsigned kills;    /* of its carrier, by the test */
 	unsigned ups, downs, restarts, listens, fatals;
 	uint32_t last_link; /* of the last link_up */
 	struct tr_key last_user;
@@ -36,6 +37,7 @@ extern struct ev_loop *party_loop;
 void party_init(struct party *party); /* fresh keys */
 void party_start(struct party *party, const char *listen);
 void party_fini(struct party *party);
+void party_kill(struct party *party); /* its carrier, with SIGKILL */
 /* The loop runs until condition(arg) holds; the test fails after PARTY_WAIT_S. */
 void party_await(bool (*condition)(const void *arg), const void *arg,
     const char *what);
@@ -48,6 +50,7 @@ void party_close(struct party *party, uint32_t link);
 
 /* Conditions. */
 bool party_has_link(const void *party);
+bool party_has_no_link(const void *party);
 bool party_is_listening(const void *party);
 
 #endif
