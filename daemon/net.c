@@ -44,6 +44,7 @@ struct td_net {
 	uint32_t dial_number;
 	unsigned
 	    dial_turn; /* counts dials, to take the next of several addresses */
+	const char *dial_late; /* why it failed before it began */
 	struct td_address dial_name;
 	struct tr_key dial_pk;
 	struct td_resolve *resolve;
@@ -88,18 +89,24 @@ static void on_resolved(void *arg, const struct td_address *address,
 		ask_to_dial(net, address);
 }
 
+/* From the loop, as all bad news comes. */
+static void fail_dial_later(struct td_net *net, const char *why)
+{
+	net->dial_late = why;
+	ev_timer_start(net->loop, &net->late);
+}
+
 /* Goes on with a wanted dial as soon as there is a carrier. */
 static void pursue_dial(struct td_net *net)
 {
-	if (net->dial != DIAL_WANTED || net->resolve != NULL ||
-	    !net->is_started)
+	if (net->dial != DIAL_WANTED || net->dial_late != NULL ||
+	    net->resolve != NULL || !net->is_started)
 		return;
 	if (net->dial_name.is_numeric)
 		ask_to_dial(net, &net->dial_name);
 	else if (td_resolve_start(&net->resolve, net->loop, &net->dial_name,
 	             net->dial_turn, on_resolved, net) != 0)
-		dial_failed(net, REP_DOWN_UNREACHABLE,
-		    "cannot start the resolver");
+		fail_dial_later(net, "cannot start the resolver");
 }
 
 static void forget_dial(struct td_net *net)
@@ -123,10 +130,9 @@ void td_net_dial(struct td_net *net, const char *address,
 	    TD_PIPE_PARENT | ((net->dial_number + 1) & ~TD_PIPE_PARENT);
 	net->dial_pk = *server_pk;
 	net->dial = DIAL_WANTED;
+	net->dial_late = NULL;
 	if (td_address_parse(address, false, &net->dial_name, &why) != 0) {
-		/* From the loop, as all calls come. */
-		net->dial_name.host[0] = '\0';
-		ev_timer_start(net->loop, &net->late);
+		fail_dial_later(net, "not an address that can be dialled");
 		return;
 	}
 	pursue_dial(net);
@@ -173,7 +179,7 @@ static bool on_down(struct td_net *net, const struct td_pipe_msg *msg)
 	if (msg->body.size < 1)
 		return false;
 	why = msg->body.data[0];
-	if (why < REP_DOWN_CLOSED || why > REP_DOWN_REFUSED_KEY)
+	if (why < REP_DOWN_CLOSED || why > REP_DOWN_HOSTILE)
 		return false;
 	copy_text((struct tr_bytes){msg->body.data + 1, msg->body.size - 1},
 	    text);
@@ -340,9 +346,8 @@ static void on_late(struct ev_loop *loop, ev_timer *timer, int events)
 		net->calls.link_down(net->arg, link, REP_DOWN_CLOSED,
 		    "too slow: the queue to the carrier is full");
 	}
-	if (net->dial == DIAL_WANTED && net->dial_name.host[0] == '\0')
-		dial_failed(net, REP_DOWN_UNREACHABLE,
-		    "not an address that can be dialled");
+	if (net->dial == DIAL_WANTED && net->dial_late != NULL)
+		dial_failed(net, REP_DOWN_UNREACHABLE, net->dial_late);
 }
 
 static void init_watchers(struct td_net *net)
