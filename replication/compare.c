@@ -15,6 +15,7 @@
 
 #define FEW_SCOPES 4 /* fewer: entries at once, a round trip is dearer */
 #define SAME UINT64_MAX
+#define CLAIMS_MAX 3   /* of one peer, about our own past, without a proof */
 
 static struct tr_nid reach_top(const struct rep_node *node, const struct rep_link *link)
 {
@@ -232,22 +233,42 @@ static bool fits(struct rep_node *node, const struct rep_log *log, const Terrace
 	return rep_log_hash_at(node, log, e->seq, &hash) == 0 && wire_get_le32(hash.b) == e->h4;
 }
 
+/*
+ * The peer holds more of our own log than we do: this store was restored, and
+ * to go on in the old incarnation would fork it.  The proof, our own signature,
+ * only comes later; a peer whose proofs do not come is not believed for ever,
+ * since each incarnation is an entry in everybody's vectors.
+ */
+static int own_past(struct rep_node *node, const struct rep_link *link)
+{
+	struct rep_unit *peer = rep_unit_find(node, link->peer);
+
+	if (peer == NULL || peer->claims >= CLAIMS_MAX)
+		return TR_E_FORGED;
+	peer->claims++;
+	rep_incarnation_new(node);
+	return 0;
+}
+
 static int note_entry(struct rep_node *node, struct rep_link *link, const Terrace__FEnt *e)
 {
 	struct rep_log *log = rep_link_theirs(node, link, e->log);
 	struct rep_way *way;
+	uint32_t at;
+	size_t pos;
 
 	if (log == NULL && rep_take_is_waiting(link, e->log))
 		return 0; /* its unit is not known here: nothing of it is held */
-	if (log == NULL || e->seq > TR_SEQ_MAX)
+	if (log == NULL || e->seq > TR_SEQ_MAX || rep_map_first(&link->frontier, log->handle, &pos, &at))
 		return TR_E_INPUT;
 	way = rep_queue_way(link, log);
 	if (!fits(node, log, e)) {
 		way->parted = true;
 		rep_node_trace(node, REP_TRACE_SEG_PARTED, log->id.author, e->seq, log->seq, NULL);
 	}
-	if (e->seq > log->seq && log->id.author.v == node->cert.nid.v && log->id.inc == node->inc)
-		rep_incarnation_new(node); /* our own past was ahead of this store */
+	if (e->seq > log->seq && log->id.author.v == node->cert.nid.v && log->id.inc == node->inc &&
+	    own_past(node, link) != 0)
+		return TR_E_FORGED;
 	if (link->frontier_count == link->frontier_cap) {
 		size_t cap = link->frontier_cap ? link->frontier_cap * 2 : 16;
 		uint64_t *more = realloc(link->frontier_seq, cap * sizeof(*more));

@@ -91,7 +91,6 @@ static void forget_session(struct rep_link *link)
 	rep_map_clear(&link->frontier);
 	rep_map_clear(&link->peer_scopes);
 	link->frontier_count = link->peer_digest_count = 0;
-	link->empty_logs = 0;
 	link->def_count = 0;
 	link->mend_ms = 0;
 	link->sent_first = link->sent_count = 0;

@@ -114,6 +114,7 @@ struct rep_unit {
 	bool receipt_dirty;       /* to be passed on downward */
 	int64_t receipt_mono_ms;  /* when the last one was made */
 	struct rep_pending_receipt *pending; /* names heads that are not here yet */
+	uint8_t claims;           /* times it said that our own log was further, unproved */
 };
 
 struct rep_pending_receipt {
@@ -162,9 +163,12 @@ struct rep_link {
 	struct rep_map frontier;  /* own handle -> index into frontier_seq: FULL of the peer */
 	uint64_t *frontier_seq;
 	size_t frontier_count, frontier_cap;
-	uint32_t empty_logs;      /* defined by the peer, nothing behind them yet */
+	uint32_t empty_logs;      /* defined by the peer, nothing behind them yet; over all sessions */
 	struct rep_def *defs;     /* defined by the peer, of units not known yet */
 	size_t def_count, def_cap;
+	size_t defs_seen;         /* node->order_count when they were looked at */
+	int64_t hello_ms;         /* HELLOs are counted since then */
+	uint32_t hello_count;
 	/* sending */
 	uint32_t queue_head[REP_CLASSES], queue_tail[REP_CLASSES];
 	int32_t deficit[REP_CLASSES];

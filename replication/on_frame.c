@@ -12,19 +12,21 @@
 #include "replication/trust.h"
 #include "replication/unit.h"
 
+#define BAD_SEGS_MAX 8    /* in one frame, then its rest is dropped */
 #define BAD_FRAMES_MAX 16 /* in one session, then it ends */
 #define MEND_MS 60000     /* what a bad frame held is sent again by a new session; the rest goes on until then */
 
 static int on_segs(struct rep_node *node, struct rep_link *link, const Terrace__Segs *segs)
 {
-	int first = 0;
+	int first = 0, bad_count = 0;
 
 	if (segs->n_seg > TR_SCAN_FIELDS_MAX)
 		return TR_E_INPUT;
-	for (size_t i = 0; i < segs->n_seg && node->rc == 0; i++) {
+	for (size_t i = 0; i < segs->n_seg && node->rc == 0 && bad_count < BAD_SEGS_MAX; i++) {
 		int rc = rep_take_segment(node, link, rep_bytes(segs->seg[i].data, segs->seg[i].len));
 
 		first = first != 0 ? first : rc;
+		bad_count += rc != 0;
 	}
 	return first;
 }

@@ -13,6 +13,9 @@
 #include "replication/receipt.h"
 #include "replication/unit.h"
 
+#define HELLO_WINDOW_MS 10000
+#define HELLO_WINDOW_MAX 10
+
 static void close_transport(struct rep_node *node, uint32_t number)
 {
 	struct rep_effect fx = {.kind = REP_FX_CLOSE, .link = number};
@@ -186,6 +189,19 @@ static void take_profile(struct rep_link *link, const Terrace__Hello *hello)
 		link->max_frame = hello->max_frame;
 }
 
+/* An answer walks over all units, and more; an honest child waits between its tries. */
+static bool is_too_often(const struct rep_node *node, struct rep_link *link)
+{
+	if (link->hello_count == 0 || node->mono_ms - link->hello_ms >= HELLO_WINDOW_MS) {
+		link->hello_ms = node->mono_ms;
+		link->hello_count = 0;
+	}
+	if (link->hello_count >= HELLO_WINDOW_MAX)
+		return true;
+	link->hello_count++;
+	return false;
+}
+
 void rep_on_hello(struct rep_node *node, struct rep_link *link, const Terrace__Msg *in)
 {
 	const Terrace__Hello *hello = in->hello;
@@ -195,7 +211,7 @@ void rep_on_hello(struct rep_node *node, struct rep_link *link, const Terrace__M
 	size_t version_size = strlen(node->version) < sizeof(version) ? strlen(node->version) : sizeof(version);
 	bool equal;
 
-	if (in->session == 0 || in->n != 1 || hello->fd.len != 16)
+	if (in->session == 0 || in->n != 1 || hello->fd.len != 16 || is_too_often(node, link))
 		return;
 	rep_link_session(node, link, in->session);
 	link->rx_n = 1;

@@ -15,8 +15,37 @@
 #include "replication/trust.h"
 #include "replication/unit.h"
 
-#define EMPTY_LOGS_MAX 1024
+#define EMPTY_LOGS_MAX 1024 /* one link made and did not fill yet, in all its sessions */
+#define EMPTY_LOGS_UNIT 16  /* ... and so many more for each unit of the tree */
 #define CLOCK_AHEAD_MS ((int64_t)600 * 1000)
+
+/*
+ * Every log of a domain has an entry in the vector of everyone who writes
+ * there, so each author on the path gets its share of incarnations and no
+ * more.  The same at every holder: what a parent takes, the next one takes.
+ */
+static bool has_room(const struct rep_node *node, const struct tr_log_id *id)
+{
+	size_t authors = 0, logs = 0;
+	struct tr_nid up = id->scope;
+
+	for (; up.v != 0 && authors <= TR_LEVEL_MAX; authors++)
+		up = rep_unit_find(node, up) != NULL ? rep_unit_find(node, up)->parent : (struct tr_nid){0};
+	for (const struct rep_log *log = rep_log_first_of_scope(node, id->scope); log != NULL;
+	     log = rep_log_get(node, log->next_in_scope))
+		logs += log->id.author.v == id->author.v && log->id.lane == id->lane;
+	return logs < TR_VECTOR_MAX / authors;
+}
+
+static struct rep_log *make_log(struct rep_node *node, struct rep_link *link, const struct tr_log_id *id)
+{
+	size_t most = EMPTY_LOGS_MAX + EMPTY_LOGS_UNIT * node->unit_count;
+
+	if (link->empty_logs >= (most < TR_LOGS_MAX / 4 ? most : TR_LOGS_MAX / 4) || !has_room(node, id))
+		return NULL;
+	link->empty_logs++;
+	return rep_log_make(node, id);
+}
 
 /* The log, in a scope and by an author that this link may speak of. */
 static int define(struct rep_node *node, struct rep_link *link, uint32_t h, const struct tr_log_id *id)
@@ -29,15 +58,13 @@ static int define(struct rep_node *node, struct rep_link *link, uint32_t h, cons
 		return TR_E_SCOPE;
 	}
 	log = rep_log_find(node, id);
-	if (log == NULL) {
-		if (link->empty_logs >= EMPTY_LOGS_MAX)
-			return TR_E_LIMIT;
-		link->empty_logs++;
-		log = rep_log_make(node, id);
-	}
+	if (log == NULL)
+		log = make_log(node, link, id);
 	if (log == NULL)
 		return TR_E_LIMIT;
 	way = rep_queue_way(link, log);
+	if (way->theirs != 0)
+		return TR_E_INPUT; /* a second handle for it */
 	way->theirs = h;
 	return rep_map_add(&link->theirs, h, log->handle) ? 0 : TR_E_NOMEM;
 }
@@ -72,6 +99,7 @@ static int wait_for_unit(struct rep_link *link, uint32_t h, const struct tr_log_
 		link->def_cap = cap;
 	}
 	link->defs[link->def_count++] = (struct rep_def){h, *id};
+	link->defs_seen = SIZE_MAX;
 	return 0;
 }
 
@@ -95,6 +123,9 @@ void rep_take_defs(struct rep_node *node, struct rep_link *link)
 {
 	size_t kept = 0;
 
+	if (link->defs_seen == node->order_count)
+		return; /* no unit was declared since */
+	link->defs_seen = node->order_count;
 	for (size_t i = 0; i < link->def_count; i++) {
 		if (is_undeclared(node, link->defs[i].id.scope))
 			link->defs[kept++] = link->defs[i];
@@ -263,6 +294,10 @@ int rep_take_segment(struct rep_node *node, struct rep_link *link, struct tr_byt
 	rc = rep_chain_append(node, log, &seg, node->wall_ms);
 	if (rc != 0)
 		return rc;
+	if (seg.first == 1 && link->empty_logs > 0)
+		link->empty_logs--;
+	if (log->id.author.v == node->cert.nid.v && rep_unit_find(node, link->peer) != NULL)
+		rep_unit_find(node, link->peer)->claims = 0; /* it had told the truth */
 	fold_all(node, log, &seg, &cert);
 	clock_check(node, link, log, seg.hlc);
 	link->ack_bytes += encoded.size;
