@@ -143,13 +143,15 @@ static void defaults(struct conf_load *load)
 		c->key_file = beside(load, "node.key");
 	if (c->store_path == NULL)
 		c->store_path = beside(load, "store");
+	if (c->fence_file == NULL && c->store_path != NULL && asprintf(&c->fence_file, "%s.fence", c->store_path) < 0)
+		c->fence_file = NULL;
 	if (c->store_max_bytes == 0 && c->store_path != NULL)
 		c->store_max_bytes = default_size(c->store_path);
 	if (c->log_level == NULL)
 		c->log_level = strdup("info");
 	if (c->log_to == NULL)
 		c->log_to = strdup("auto");
-	if (c->log_to == NULL || c->log_level == NULL || c->store_path == NULL ||
+	if (c->log_to == NULL || c->log_level == NULL || c->store_path == NULL || c->fence_file == NULL ||
 	    c->key_file == NULL || c->title == NULL)
 		td_conf_problem(load, c->file, "out of memory");
 }
@@ -262,6 +264,7 @@ void td_conf_free(struct td_conf *conf)
 	free(conf->listen);
 	free(conf->upstream);
 	free(conf->store_path);
+	free(conf->fence_file);
 	free(conf->control_socket);
 	free(conf->status_socket);
 	free(conf->ingest_socket);

@@ -22,6 +22,7 @@ struct td_conf {
 	char *upstream;        /* NULL = top node */
 	enum tr_profile profile; /* links.upstream.profile */
 	char *store_path;
+	char *fence_file;      /* outside the store: a restored copy must not bring it along */
 	uint64_t store_max_bytes;
 	char *control_socket, *status_socket, *ingest_socket;
 	char *control_group, *status_group, *ingest_group; /* NULL = leave */

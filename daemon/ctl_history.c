@@ -194,6 +194,7 @@ static json_t *history_entry(struct td_ctl_call *call, const struct rep_op *op,
 		td_ctl_put_text(o, "log", lane_name(log.id.lane));
 	else
 		td_ctl_put_text(o, "log", "?");
+	td_ctl_put_nid(o, "incarnation", (struct tr_nid){cause->inc});
 	td_ctl_put_int(o, "seq", (int64_t)cause->dot.seq);
 	td_ctl_put_int(o, "serial", serial);
 	td_ctl_put_bool(o, "legal", !is_violation(call, &op->rec, cause->dot));

@@ -19,6 +19,7 @@
 #include <sodium.h>
 
 #include "daemon/engine_int.h"
+#include "daemon/fence.h"
 #include "daemon/log.h"
 #include "daemon/sys.h"
 #include "proto/err.h"
@@ -55,6 +56,8 @@ static int node_load(struct td_engine *engine)
 		.profile = engine->conf->profile,
 		.root_hash = engine->keys->root_hash,
 		.version = TERRACE_VERSION,
+		.is_fenced = engine->fence != NULL,
+		.fence = engine->fence != NULL ? td_fence_read(engine->fence) : NULL,
 		.wall = td_sys_wall(),
 		.mono = td_sys_mono(),
 	};
@@ -187,6 +190,18 @@ int td_engine_step(struct td_engine *engine, struct rep_event *event)
 	return rc == 0 ? 0 : fail(engine, rc);
 }
 
+/* Before anything leaves: what a peer may have seen of us is behind the fence. */
+static void keep_fence(struct td_engine *engine)
+{
+	struct rep_fence now;
+
+	if (engine->fence == NULL)
+		return;
+	rep_fence(engine->node, &now);
+	if (td_fence_write(engine->fence, &now) != 0)
+		td_log(TD_LOG_ERROR, "fence", "path=%s text=\"could not be written\"", engine->conf->fence_file);
+}
+
 int td_engine_commit(struct td_engine *engine)
 {
 	struct rep_batch *batch = engine->batch;
@@ -204,6 +219,7 @@ int td_engine_commit(struct td_engine *engine)
 	engine->read_is_fresh = false;
 	engine->failures = 0;
 	engine->hold_until_ms = 0;
+	keep_fence(engine);
 	rep_committed(engine->node, batch);
 	engine->batch = engine->done_batch;
 	engine->done_batch = batch;
@@ -315,6 +331,16 @@ static int keys_load(struct td_engine *engine)
 	return rc;
 }
 
+/* A node without a fence works; only a restored store goes unnoticed. */
+static void fence_open(struct td_engine *engine)
+{
+	char text[400], quoted[500];
+
+	engine->fence = td_fence_open(engine->conf->fence_file, text, sizeof(text));
+	if (engine->fence == NULL)
+		td_log(TD_LOG_ERROR, "fence", "text=%s", td_log_quote(text, quoted, sizeof(quoted)));
+}
+
 static int unit_check(struct td_engine *engine)
 {
 	struct rep_self self;
@@ -347,6 +373,7 @@ int td_engine_start(struct td_engine **out, struct ev_loop *loop,
 	rc = keys_load(engine);
 	if (rc != 0)
 		goto fail;
+	fence_open(engine);
 	rc = node_load(engine);
 	if (rc != 0) {
 		td_log(TD_LOG_ERROR, "node", "code=%s store=%s", tr_err_code(rc), conf->store_path);
@@ -390,6 +417,7 @@ void td_engine_stop(struct td_engine *engine)
 	rep_free(engine->node);
 	rep_batch_free(engine->batch);
 	rep_batch_free(engine->done_batch);
+	td_fence_close(engine->fence);
 	td_keyfile_wipe(engine->keys);
 	sodium_free(engine->keys);
 	free(engine->open.list);

@@ -33,6 +33,7 @@ struct engine_watcher {
 enum engine_parent { PARENT_OFF, PARENT_DIALLING, PARENT_UP };
 
 struct td_engine {
+	struct td_fence *fence;      /* NULL: could not be opened */
 	struct ev_loop *loop;
 	struct td_store *store;
 	const struct td_conf *conf;

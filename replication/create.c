@@ -7,6 +7,7 @@
 
 #include "proto/err.h"
 #include "replication/head.h"
+#include "replication/incarnation.h"
 #include "replication/keys.h"
 #include "replication/link.h"
 #include "replication/log.h"
@@ -124,6 +125,7 @@ int rep_create(struct rep_node **out, const struct rep_conf *conf, const struct 
 	rc = node->rc;
 	if (rc != 0)
 		goto fail;
+	node->in_doubt = conf->is_fenced && rep_incarnation_doubt(node, conf->fence);
 	node->view = NULL;
 	node->check_mono_ms = node->mono_ms;
 	*out = node;

@@ -3,6 +3,7 @@
 
 #include "replication/keys.h"
 #include "replication/own.h"
+#include "replication/unit.h"
 
 void rep_incarnation_store(struct rep_node *node)
 {
@@ -11,6 +12,25 @@ void rep_incarnation_store(struct rep_node *node)
 
 	wire_put_be64(row, node->inc);
 	rep_node_put(node, REP_T_META, rep_key_bytes(&key), rep_bytes(row, sizeof(row)));
+}
+
+void rep_fence(const struct rep_node *node, struct rep_fence *out)
+{
+	out->store = node->store_id;
+	out->inc = node->inc;
+	out->own_ops = rep_unit_find(node, node->cert.nid)->here_ops;
+	for (const struct rep_open *open = node->opens; open != NULL; open = open->next)
+		out->own_ops += open->count;
+}
+
+bool rep_incarnation_doubt(const struct rep_node *node, const struct rep_fence *fence)
+{
+	struct rep_fence here;
+
+	rep_fence(node, &here);
+	if (fence == NULL)
+		return here.own_ops > 0;
+	return fence->store != here.store || fence->inc != here.inc || fence->own_ops > here.own_ops;
 }
 
 void rep_incarnation_new(struct rep_node *node)

@@ -209,6 +209,8 @@ struct rep_node {
 	struct rep_rng rng;
 	uint64_t last_hlc;
 	bool clock_dirty;
+	uint64_t id_ms;           /* of the last record id, and its counter */
+	uint32_t id_count;
 	int64_t offset_ms;        /* parent's clock minus ours */
 	bool has_offset;
 	int64_t offset_mono_ms;   /* when it was measured */
@@ -235,6 +237,7 @@ struct rep_node {
 	uint32_t epochs;
 	struct rep_link *bundle;  /* the import under way */
 
+	bool in_doubt;            /* the store is behind its fence: a new incarnation is due */
 	bool is_full, allow_sent, heads_dirty, summaries_dirty, receipts_due, receipts_dirty, registrar_due;
 	struct tr_nid *to_register; /* top: provisional certificates to countersign */
 	size_t to_register_count, to_register_cap;

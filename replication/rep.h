@@ -36,12 +36,24 @@ struct rep_batch;
 
 /* ---------------------------------------------------------------- create */
 
+/*
+ * How far this node's own past went, kept outside the store after each
+ * commit.  A store that is behind it, or that it does not know, was restored
+ * or copied: a new incarnation begins before the first write, and the lost
+ * ops come back from the parent (docs/protocol.md "Incarnations").
+ */
+struct rep_fence {
+	uint64_t store, inc, own_ops;
+};
+
 struct rep_conf {
 	struct rep_sign_keys keys; /* copied; the caller keeps and wipes its own */
 	uint8_t seed[32];          /* fresh random bytes at each start */
 	enum tr_profile profile;   /* of the up-link */
 	struct tr_hash root_hash;  /* pinned at init or join */
 	const char *version;       /* program version, for people; borrowed for ever */
+	bool is_fenced;            /* a fence is kept for this node */
+	const struct rep_fence *fence; /* NULL: none was found */
 	struct tr_wall_ms wall;
 	struct tr_mono_ms mono;
 };
@@ -63,6 +75,8 @@ TR_MUST_CHECK int rep_found(const struct rep_view *view, struct tr_bytes root,
 TR_MUST_CHECK int rep_create(struct rep_node **out, const struct rep_conf *conf,
     const struct rep_view *view);
 void rep_free(struct rep_node *node); /* NULL is fine; wipes the key */
+/* What the fence has to say after a commit. */
+void rep_fence(const struct rep_node *node, struct rep_fence *out);
 
 /* ---------------------------------------------------------------- events */
 
@@ -116,7 +130,12 @@ enum rep_event_kind {
 	REP_EV_BUNDLE_END,
 };
 
-enum rep_down_why { REP_DOWN_CLOSED = 1, REP_DOWN_UNREACHABLE, REP_DOWN_REFUSED_KEY };
+enum rep_down_why {
+	REP_DOWN_CLOSED = 1,
+	REP_DOWN_UNREACHABLE,
+	REP_DOWN_REFUSED_KEY,
+	REP_DOWN_HOSTILE, /* the transport shut out what no node of ours sends */
+};
 enum rep_pause { REP_PAUSE = 1, REP_RESUME, REP_RETRY };
 
 struct rep_event {

@@ -6,6 +6,7 @@
 #include "replication/ack.h"
 #include "replication/batch.h"
 #include "replication/head.h"
+#include "replication/incarnation.h"
 #include "replication/keys.h"
 #include "replication/link.h"
 #include "replication/on.h"
@@ -109,6 +110,10 @@ void rep_on_pause(struct rep_node *node, const struct rep_event *event)
 int rep_step(struct rep_node *node, const struct rep_view *view, const struct rep_event *event, struct rep_batch *batch)
 {
 	begin(node, view, event->wall.ms, event->mono.ms, batch);
+	if (node->in_doubt) {
+		node->in_doubt = false;
+		rep_incarnation_new(node);
+	}
 	if (!node->allow_sent) {
 		node->allow_sent = true;
 		for (size_t i = 0; i < node->unit_count; i++)

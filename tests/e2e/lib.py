@@ -154,8 +154,8 @@ class Node:
         return self.stop(signal.SIGKILL)
 
     def log(self):
-        path = self.dir / "terraced.log"
-        return path.read_text(errors="replace") if path.exists() else ""
+        paths = [self.dir / "terraced.log", self.world.dir / f"{self.name}.log"]
+        return "".join(path.read_text(errors="replace") for path in paths if path.exists())
 
     def ctl(self, *words, **more):
         return self.world.ctl("-S", self.dir / "run/control.sock", *words, **more)
@@ -184,7 +184,7 @@ class Node:
         return Door(self.dir / "run/ingest.sock")
 
     def events(self):
-        lines = self.ok("--json", "events", "-n", "1000").out.splitlines()
+        lines = self.ok("--json", "events", "-n", "512").out.splitlines()
         found = []
         for line in lines:
             try:
