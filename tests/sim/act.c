@@ -25,6 +25,11 @@ static void act_burst(struct sim_world *world, struct sim_rng *rng, unsigned hos
 	}
 }
 
+static void act_flood(struct sim_world *world, struct sim_rng *rng, unsigned host)
+{
+	sim_work_flood(world, rng, host);
+}
+
 static void act_cut(struct sim_world *world, struct sim_rng *rng, unsigned host)
 {
 	unsigned kind = (unsigned)sim_rng_below(rng, 4);
@@ -58,8 +63,6 @@ static void act_clock(struct sim_world *world, struct sim_rng *rng, unsigned hos
 	case 2: skew = sim_rng_between(rng, -5000, 5000); break;
 	default: break;
 	}
-	if (world->conf.calm_clocks)
-		return;
 	world->host[host].skew_ms = skew;
 	sim_log(world, host, "clock is off by %lld ms", (long long)skew);
 }
@@ -142,7 +145,8 @@ static const struct {
 	uint32_t fault;
 	act_fn *fn;
 } ACTS[] = {
-    {54, 0, act_work},
+    {53, 0, act_work},
+    {1, SIM_F_FLOOD, act_flood},
     {4, 0, act_burst},
     {2, 0, act_look},
     {7, SIM_F_CUT, act_cut},

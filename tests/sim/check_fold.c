@@ -231,6 +231,7 @@ void sim_check_fold(struct sim_world *world, unsigned host, unsigned r)
 	sim_oracle_ops(world, host, r, take_op, f);
 	if (rep_record_find(rec, &world->host[host].view, &world->oracle->rec[r].id) != 0)
 		sim_fail(world, host, "7", "a record went away");
+	sim_check_rows(world, host, r);
 	if (rec->violations != 0)
 		sim_fail(world, host, "7", "%u violations among honest nodes", rec->violations);
 	fold(f);

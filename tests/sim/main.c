@@ -37,7 +37,8 @@ struct result {
 static const struct { const char *name; uint32_t bit; } FAULTS[] = {
     {"loss", SIM_F_LOSS}, {"repeat", SIM_F_REPEAT}, {"reorder", SIM_F_REORDER}, {"cut", SIM_F_CUT},
     {"crash", SIM_F_CRASH}, {"clock", SIM_F_CLOCK}, {"stick", SIM_F_STICK}, {"rate", SIM_F_RATE},
-    {"full", SIM_F_FULL}, {"pause", SIM_F_PAUSE}, {"rubbish", SIM_F_RUBBISH}};
+    {"full", SIM_F_FULL}, {"pause", SIM_F_PAUSE}, {"rubbish", SIM_F_RUBBISH},
+    {"flood", SIM_F_FLOOD}};
 
 static void child_main(const struct sim_conf *conf, int fd, bool quiet)
 {

@@ -40,6 +40,8 @@ void sim_oracle_free(struct sim_oracle *o)
 	for (unsigned i = 0; i < o->rec_count; i++)
 		free(o->rec[i].op);
 	free(o->rec);
+	for (unsigned i = 0; i < o->write_count; i++)
+		free(o->write[i].again);
 	free(o->write);
 	free(o->promise);
 	free(o->counter);
@@ -153,6 +155,42 @@ uint64_t sim_oracle_open(struct sim_world *world, unsigned host, uint8_t kind, c
 	return w->ticket;
 }
 
+void sim_oracle_keep(struct sim_world *world, uint64_t ticket, const struct sim_put *put)
+{
+	struct sim_write *w = &world->oracle->write[ticket - 1];
+
+	w->again = malloc(sizeof(*w->again));
+	TR_ASSERT(w->again != NULL);
+	sim_put_copy(w->again, put);
+	for (uint64_t t = 1; t < ticket; t++)
+		if (world->oracle->write[t - 1].again != NULL && world->oracle->write[t - 1].host == w->host &&
+		    strcmp(world->oracle->write[t - 1].again->key, put->key) == 0)
+			w->first = t;
+}
+
+uint64_t sim_oracle_unheard(struct sim_world *world, unsigned host)
+{
+	for (unsigned i = world->oracle->write_count; i-- > 0;) {
+		const struct sim_write *w = &world->oracle->write[i];
+
+		if (w->host == host && w->again != NULL && w->again->write.kind == TR_KIND_CASE &&
+		    (w->state == SIM_WRITE_LOST || w->state == SIM_WRITE_DURABLE))
+			return w->ticket;
+	}
+	return 0;
+}
+
+/* The same key again: the first answer again if there was a first time, else none. */
+static void check_again(struct sim_world *world, const struct sim_write *w, const struct rep_reply *reply)
+{
+	const struct sim_write *first = w->first != 0 ? &world->oracle->write[w->first - 1] : NULL;
+
+	if (reply->repeated && (first == NULL || first->state == SIM_WRITE_LOST))
+		sim_fail(world, w->host, "11", "write w%" PRIu64 " is called a repetition of what never was", w->ticket);
+	if (!reply->repeated && first != NULL && (first->state == SIM_WRITE_DURABLE || first->state == SIM_WRITE_ACKED))
+		sim_fail(world, w->host, "11", "write w%" PRIu64 " was made twice, first as w%" PRIu64, w->ticket, w->first);
+}
+
 struct find { struct sim_world *world; struct sim_write *write; unsigned rec; unsigned found; };
 
 static bool is_actor(struct tr_bytes actor, uint64_t ticket)
@@ -243,6 +281,7 @@ void sim_oracle_reply(struct sim_world *world, unsigned host, const struct rep_r
 		return;
 	}
 	w->state = told ? SIM_WRITE_ACKED : SIM_WRITE_DURABLE;
+	check_again(world, w, reply);
 	world->counts.acked += told;
 	w->made_nothing = reply->unchanged || reply->repeated;
 	sim_log(world, host, "write w%" PRIu64 " %s%s", w->ticket, told ? "ok" : "durable, nobody heard",

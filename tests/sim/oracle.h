@@ -9,6 +9,7 @@
 #ifndef TESTS_SIM_ORACLE_H
 #define TESTS_SIM_ORACLE_H
 
+#include "tests/sim/put.h"
 #include "tests/sim/sim.h"
 
 #define SIM_PAST_WORDS 16 /* 1024 ops a record */
@@ -45,6 +46,8 @@ struct sim_write {
 	unsigned expect;         /* ops that it made at its own node */
 	uint64_t past[SIM_PAST_WORDS];
 	bool has_rec;            /* known before the step */
+	struct sim_put *again;   /* what was written, for one who did not hear and asks again */
+	uint64_t first;          /* ticket of the write that this one repeats; 0 = none */
 };
 
 /* Per (host or issuer, log): the highest promise made. */
@@ -73,6 +76,10 @@ void sim_oracle_free(struct sim_oracle *oracle);
 
 /* Before the step: opens the books for a write.  Returns its ticket. */
 uint64_t sim_oracle_open(struct sim_world *world, unsigned host, uint8_t kind, const struct tr_rec_id *id);
+/* Remembers what was written, in case nobody hears the answer. */
+void sim_oracle_keep(struct sim_world *world, uint64_t ticket, const struct sim_put *put);
+/* A write of the host that was not answered; 0 if there is none. */
+uint64_t sim_oracle_unheard(struct sim_world *world, unsigned host);
 /* After the commit: what became of it.  told: the writer heard the reply. */
 void sim_oracle_reply(struct sim_world *world, unsigned host, const struct rep_reply *reply, bool told);
 /* The host went down: open writes of it are lost. */
@@ -97,5 +104,6 @@ bool sim_oracle_signed(struct sim_world *world, const struct tr_log_id *log, uin
 
 /* The same, from the record alone: what a naive fold says (check_fold.c). */
 void sim_check_fold(struct sim_world *world, unsigned host, unsigned rec); /* 10 11 */
+void sim_check_rows(struct sim_world *world, unsigned host, unsigned rec); /* 11: sets, lists, counts */
 
 #endif

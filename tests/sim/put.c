@@ -101,6 +101,21 @@ void sim_put_status(struct sim_put *put, const char *name)
 	}
 }
 
+/* A copy points into itself. */
+void sim_put_copy(struct sim_put *to, const struct sim_put *from)
+{
+	*to = *from;
+	to->write.values = to->values;
+	to->write.targets = to->targets;
+	to->write.saw = to->saw;
+	for (size_t i = 0; i < to->write.value_count; i++) {
+		const uint8_t *data = from->values[i].t.data;
+
+		if (data >= from->text && data < from->text + sizeof(from->text))
+			to->values[i].t.data = to->text + (data - from->text);
+	}
+}
+
 uint64_t sim_put_do(struct sim_world *world, unsigned host, struct sim_put *put)
 {
 	struct rep_event event = {.kind = REP_EV_WRITE, .write = &put->write};
@@ -113,6 +128,10 @@ uint64_t sim_put_do(struct sim_world *world, unsigned host, struct sim_put *put)
 	n = snprintf(put->actor, sizeof(put->actor), "w%" PRIu64, ticket);
 	put->write.actor = (struct tr_bytes){(const uint8_t *)put->actor, (size_t)n};
 	put->write.ticket = ticket;
+	if (put->key[0] == '\0')
+		snprintf(put->key, sizeof(put->key), "k%" PRIu64, ticket);
+	put->write.key = (struct tr_bytes){(const uint8_t *)put->key, strlen(put->key)};
+	sim_oracle_keep(world, ticket, put);
 	sim_log(world, host, "write w%" PRIu64 " %s%s%s", ticket, rep_schema_kind_name(put->write.kind),
 	    put->write.has_id ? " edit" : " new", put->write.resolve_group != 0 ? " resolve" : "");
 	sim_host_step(world, host, &event);

@@ -32,6 +32,7 @@ void sim_put_add(struct sim_put *put, const char *field, const char *text);
 void sim_put_remove(struct sim_put *put, const char *field, const char *text);
 /* A step of the machine by name ("filed") with what such a step needs. */
 void sim_put_status(struct sim_put *put, const char *name);
+void sim_put_copy(struct sim_put *to, const struct sim_put *from);
 /* Returns the ticket. */
 uint64_t sim_put_do(struct sim_world *world, unsigned host, struct sim_put *put);
 

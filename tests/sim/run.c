@@ -272,8 +272,8 @@ static void make_tree(struct sim_world *world)
 	for (unsigned i = 0; i < extra && below != 0; i++)
 		sim_world_add(world, 1 + streets + (unsigned)sim_rng_below(&rng, below), NULL);
 	for (unsigned i = 1; i < world->host_count; i++) {
-		if (sim_rng_chance(&rng, 200))
-			world->host[i].profile = TR_PROFILE_METERED;
+		if (sim_rng_chance(&rng, 250))
+			world->host[i].profile = (enum tr_profile)sim_rng_between(&rng, TR_PROFILE_METERED, TR_PROFILE_BURST);
 		if (sim_rng_chance(&rng, 300))
 			world->host[i].caps = rep_caps_default(1) & rep_caps_default(world->host[i].level == 1 ? 1 : 2);
 	}
@@ -293,7 +293,7 @@ void sim_run_seed(const struct sim_conf *conf, struct sim_counts *counts, uint64
 	struct sim_rng rng = sim_rng_make(conf->seed, 4);
 
 	for (uint32_t bit = 1; bit < SIM_F_ALL + 1u; bit <<= 1)
-		if (sim_rng_chance(&rng, bit == SIM_F_RUBBISH ? 150 : 600))
+		if (sim_rng_chance(&rng, bit == SIM_F_RUBBISH || bit == SIM_F_FLOOD ? 150 : 600))
 			world->faults |= bit & conf->faults;
 	if (sim_rng_chance(&rng, 100))
 		world->faults = 0; /* a fine day */

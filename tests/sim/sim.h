@@ -48,14 +48,14 @@ enum sim_fault {
 	SIM_F_FULL = 1u << 8,
 	SIM_F_PAUSE = 1u << 9,
 	SIM_F_RUBBISH = 1u << 10,
-	SIM_F_ALL = (1u << 11) - 1,
+	SIM_F_FLOOD = 1u << 11,
+	SIM_F_ALL = (1u << 12) - 1,
 };
 
 struct sim_conf {
 	uint64_t seed;
 	unsigned steps;          /* actions */
 	uint32_t faults;         /* of enum sim_fault; what the seed may choose from */
-	bool calm_clocks;        /* all clocks right: the twin run of invariant 26 */
 	bool verbose;
 	struct { unsigned from, to; } skip[SIM_SKIPS_MAX]; /* actions left out */
 	unsigned skip_count;
@@ -200,6 +200,7 @@ void sim_found_reply(struct sim_world *world, unsigned host, const struct rep_re
 
 /* --- work.c --- */
 void sim_work_any(struct sim_world *world, struct sim_rng *rng);
+void sim_work_flood(struct sim_world *world, struct sim_rng *rng, unsigned host);
 
 /* --- stick.c --- */
 void sim_frames_push(struct sim_frames *frames, struct tr_bytes bytes);

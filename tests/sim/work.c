@@ -258,6 +258,49 @@ static void do_case(struct sim_world *world, struct sim_rng *rng, unsigned dice)
 		step_case(world, rng, host, r);
 }
 
+/* An application that heard no answer asks again, with the same key. */
+static void again(struct sim_world *world, unsigned host)
+{
+	uint64_t ticket = sim_oracle_unheard(world, host);
+	struct sim_put put;
+
+	if (ticket == 0)
+		return;
+	sim_put_copy(&put, world->oracle->write[ticket - 1].again);
+	if (!put.write.has_id || sim_oracle_holds(world, host, &put.write.id, NULL))
+		sim_put_do(world, host, &put);
+}
+
+/* Much at once: more than a window, a frame, a segment holds. */
+void sim_work_flood(struct sim_world *world, struct sim_rng *rng, unsigned host)
+{
+	char note[3000];
+	unsigned r = sim_oracle_pick(world, rng, host, TR_KIND_CASE);
+	unsigned count = 50 + (unsigned)sim_rng_below(rng, 250);
+
+	memset(note, 'x', sizeof(note));
+	for (unsigned i = 0; i < count && sim_host_is_up(world, host); i++) {
+		struct sim_put put;
+
+		sim_put_init(&put, TR_KIND_CASE);
+		sim_put_text(&put, "source", "sim");
+		sim_put_text(&put, "source_id", "f%" PRIu64, sim_rng_next(rng));
+		sim_put_text(&put, "category", "%s", PICK(rng, WORDS));
+		put.write.bulk = sim_rng_chance(rng, 500);
+		if (r != SIM_NONE && i % 16 == 0) {
+			sim_put_init(&put, TR_KIND_CASE);
+			sim_put_rec(&put, &world->oracle->rec[r].id);
+		}
+		note[sim_rng_below(rng, sizeof(note) - 1)] = '\0';
+		if (note[0] != '\0')
+			sim_put_add(&put, "notes", note);
+		memset(note, 'y', sizeof(note));
+		sim_put_do(world, host, &put);
+		if (i % 40 == 39)
+			sim_world_advance(world, sim_rng_between(rng, 0, 30));
+	}
+}
+
 void sim_work_any(struct sim_world *world, struct sim_rng *rng)
 {
 	unsigned dice = (unsigned)sim_rng_below(rng, 100);
@@ -279,8 +322,10 @@ void sim_work_any(struct sim_world *world, struct sim_rng *rng)
 		r = sim_oracle_pick(world, rng, host, TR_KIND_DIRECTIVE);
 		if (r != SIM_NONE)
 			step_directive(world, rng, r);
-	} else if (dice < 95) {
+	} else if (dice < 94) {
 		staff(world, rng, host);
+	} else if (dice < 96) {
+		again(world, host);
 	} else {
 		resolve(world, rng, host);
 	}
