@@ -107,9 +107,9 @@ static void hang_up(struct td_carrier *carrier, struct td_carrier_link *link)
 
 /* The core does not know yet. */
 static void drop(struct td_carrier *carrier, struct td_carrier_link *link,
-    const char *text)
+    enum rep_down_why why, const char *text)
 {
-	td_carrier_tell_down(carrier, link->number, REP_DOWN_CLOSED, text);
+	td_carrier_tell_down(carrier, link->number, why, text);
 	hang_up(carrier, link);
 }
 
@@ -119,7 +119,7 @@ static void ban(struct td_carrier *carrier, struct td_carrier_peer *peer,
 	peer->banned_until_ms = td_sys_mono().ms + TD_CARRIER_BAN_MS;
 	peer->bad_frames = 0;
 	if (peer->link != NULL)
-		drop(carrier, peer->link, text);
+		drop(carrier, peer->link, REP_DOWN_HOSTILE, text);
 }
 
 static bool is_allowed(void *arg, const struct tr_key *key)
@@ -143,7 +143,7 @@ void td_carrier_down_allow(struct td_carrier *carrier, const struct tr_key *key,
 		peer->banned_until_ms = 0;
 	} else if (peer != NULL) {
 		if (peer->link != NULL)
-			drop(carrier, peer->link,
+			drop(carrier, peer->link, REP_DOWN_CLOSED,
 			    "its key is no longer allowed");
 		td_carrier_peer_remove(&carrier->table, peer);
 	}
@@ -172,7 +172,7 @@ void td_carrier_down_send(struct td_carrier *carrier, uint32_t number,
 	if (link == NULL || link->is_dying)
 		return;
 	if (td_codec_encode(carrier->codec, msg, &frame) != 0) {
-		drop(carrier, link, "message too large for a frame");
+		drop(carrier, link, REP_DOWN_CLOSED, "message too large for a frame");
 		return;
 	}
 	if (link->queue.first == NULL)
@@ -181,7 +181,7 @@ void td_carrier_down_send(struct td_carrier *carrier, uint32_t number,
 		rc = td_carrier_queue_push(&link->queue, &carrier->queued_bytes,
 		    frame);
 		if (rc != 0) {
-			drop(carrier, link, "too slow: its queue is full");
+			drop(carrier, link, REP_DOWN_CLOSED, "too slow: its queue is full");
 			return;
 		}
 		if (!link->is_blocked) {
@@ -191,7 +191,7 @@ void td_carrier_down_send(struct td_carrier *carrier, uint32_t number,
 		}
 	} else if (rc != 0) {
 		link->peer->over = link->connection;
-		drop(carrier, link, "connection lost");
+		drop(carrier, link, REP_DOWN_CLOSED, "connection lost");
 	}
 }
 
@@ -209,7 +209,7 @@ static bool retry_link(struct td_carrier *carrier, struct td_carrier_link *link)
 			return any;
 		if (rc != 0) {
 			link->peer->over = link->connection;
-			drop(carrier, link, "connection lost");
+			drop(carrier, link, REP_DOWN_CLOSED, "connection lost");
 			return true;
 		}
 		td_carrier_queue_pop(&link->queue, &carrier->queued_bytes);
@@ -285,7 +285,7 @@ static void bury_the_dead(struct td_carrier *carrier)
 
 		if (link->is_dying) {
 			link->peer->over = link->connection;
-			drop(carrier, link, "connection lost");
+			drop(carrier, link, REP_DOWN_CLOSED, "connection lost");
 		}
 		link = next;
 	}
@@ -317,7 +317,7 @@ static struct td_carrier_link *whose(struct td_carrier *carrier,
 		return NULL;
 	}
 	if (link != NULL)
-		drop(carrier, link, "replaced by a newer connection");
+		drop(carrier, link, REP_DOWN_CLOSED, "replaced by a newer connection");
 	link = td_carrier_peer_open(&carrier->table, peer);
 	if (link == NULL)
 		return NULL;

@@ -32,6 +32,8 @@ int td_enrol_say(int rc, const char *format, ...)
 	va_start(args, format);
 	(void)vfprintf(stderr, format, args);
 	va_end(args);
+	if (rc != 0) /* the stable name of the error, for scripts */
+		(void)fprintf(stderr, " (%s)", tr_err_code(rc));
 	(void)fputc('\n', stderr);
 	return rc;
 }

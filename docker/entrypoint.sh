@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # entrypoint -- makes the node at the first start, then becomes terraced.
 #
-# TERRACE_DIR        the node's folder (a volume); once made, only it counts
+# TERRACE_DIR        the node's folder, in a volume; made at the first start
 # TERRACE_UNIT       top node: its code; TERRACE_TITLE its title
 # TERRACE_TOKEN      every other node: the token itself, or
 # TERRACE_TOKEN_FILE a file that the parent writes (waited for)
@@ -14,7 +14,7 @@
 # PID 1 is terraced itself (exec), so that signals reach it.
 set -eu
 
-dir=${TERRACE_DIR:-/var/lib/terrace}
+dir=${TERRACE_DIR:-/var/lib/terrace/node}
 terracectl=${TERRACECTL:-terracectl}
 terraced=${TERRACED:-terraced}
 
@@ -72,7 +72,7 @@ invite_units() {
 		if [ -z "$unit" ] || [ -e "$dir/invited.$code" ]; then
 			continue
 		fi
-		if "$terracectl" -S "$dir/run/control.sock" -q -o plain invite "$unit" \
+		if "$terracectl" -S "$dir/run/control.sock" -q invite "$unit" \
 			--title "${title:-$code}" ${TERRACE_ADDRESS:+--address "$TERRACE_ADDRESS"} >"$tokens/.$code"; then
 			: >"$dir/invited.$code"
 			mv "$tokens/.$code" "$tokens/$code"

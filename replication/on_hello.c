@@ -95,6 +95,12 @@ void rep_on_link_down(struct rep_node *node, const struct rep_event *event)
 		why = "unreachable";
 	if (event->down == REP_DOWN_REFUSED_KEY)
 		why = "key refused by the parent";
+	if (event->down == REP_DOWN_HOSTILE) {
+		why = "frames that no node sends";
+		node->bad_frames++;
+		link->bad_frames++;
+		rep_node_trace(node, REP_TRACE_FRAME_BAD, link->peer, 0, 0, why);
+	}
 	rep_link_down(node, link, false, why);
 	if (link->way == REP_WAY_UP && event->down == REP_DOWN_REFUSED_KEY)
 		rep_link_backoff(node, link, true);

@@ -108,7 +108,7 @@ def test_full_map_refuses_and_loses_nothing(world):
     acked, refused, number = [], None, 0
     while refused is None and number < 4000:
         number += 1
-        answer = door.put(case(number, title="x" * 700, area="y" * 8000))
+        answer = door.put(case(number, title="x" * 700, note="y" * 4000))
         if answer["ok"]:
             acked.append(answer["id"])
         elif answer["error"]["code"] != "TR-E-BUSY":

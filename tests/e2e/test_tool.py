@@ -15,7 +15,7 @@ def test_each_trouble_has_its_own_exit_code(world):
     table = [
         (("-S", world.dir / "none.sock", "status"), 69),
         (("-S", hub.dir / "run/control.sock", "record", "show", "00000000-0000-7000-8000-000000000000"), 66),
-        (("-S", hub.dir / "run/control.sock", "invite", "999/888"), 66),
+        (("-S", hub.dir / "run/control.sock", "invite", "999/888"), 65),
         (("-S", hub.dir / "run/control.sock", "peer", "pause", "nobody"), 66),
         (("-S", hub.dir / "run/control.sock", "stauts"), 64),
         (("-S", hub.dir / "run/control.sock", "status", "--colour"), 64),
@@ -83,8 +83,7 @@ def test_entry_point_of_the_image(world):
         (leaf, {"TERRACE_TOKEN_FILE": str(tokens / "110101001")}),
     ]
     for node, more in plans:
-        node.dir.mkdir()
-        with open(node.dir / "terraced.log", "ab") as log:
+        with open(world.dir / f"{node.name}.log", "ab") as log:
             node.process = subprocess.Popen(
                 [ROOT / "docker/entrypoint.sh"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 env=dict(world.env, TERRACE_DIR=str(node.dir), **common, **more))
