@@ -10,7 +10,7 @@ def logs_of(node, unit):
     logs = set()
     for record in node.records():
         shown = node.json("record", "show", record["id"], "--history")
-        logs |= {step["log"] for step in shown["history"] if step["unit"] == unit}
+        logs |= {step["incarnation"] for step in shown["history"] if step["unit"] == unit}
     return logs
 
 
