@@ -57,12 +57,18 @@ static void fault_of_reply(struct tc_fault *fault,
 	const char *record =
 	    json_string_value(json_object_get(error, "record"));
 	json_t *line = json_object_get(error, "line");
+	const char *said = tc_said(reply->message);
+	/* What the daemon says is more exact than the usual message, but the
+	 * reader may not understand it. */
+	bool understood = said != reply->message || tc_text_of(usual) == usual;
 
 	if (reply->message[0] == '\0' || strcmp(reply->message, usual) == 0)
 		tc_fault_set(fault, rc, NULL);
+	else if (understood)
+		tc_fault_set(fault, rc, "%s", said);
 	else
 		tc_fault_set(
-		    fault, rc, "%s: %s", tc_text_of(usual), tc_said(reply->message));
+		    fault, rc, "%s: %s", tc_text_of(usual), said);
 	snprintf(fault->code, sizeof(fault->code), "%s",
 	    reply->code[0] != '\0' ? reply->code : tr_err_code(rc));
 	if (reply->exit_code > 0 && reply->exit_code < 256)
@@ -75,6 +81,8 @@ static void fault_of_reply(struct tc_fault *fault,
 		tc_fault_hint(fault, _("Line: %lld"),
 		    (long long)json_integer_value(line));
 	add_hint(fault, reply->hint);
+	if (strstr(reply->hint, "terracectl") != NULL)
+		return; /* it says already where to look */
 	if (rc == TR_E_NOREC)
 		tc_fault_hint(fault, _("Records: terracectl record list"));
 	if (rc == TR_E_NOUNIT)

@@ -192,7 +192,9 @@ static void rung_cell(
 {
 	const char *rung = tc_view_text(target, "rung");
 	bool late = json_is_true(json_object_get(target, "overdue"));
-	bool arrived = json_is_string(json_object_get(target, "delivered"));
+	/* Who has answered has got it, whatever is known of the delivery. */
+	bool arrived = json_is_string(json_object_get(target, "delivered")) ||
+		       (rung[0] != '\0' && strcmp(rung, "issued") != 0);
 
 	if (!tc_out_is_table(run))
 		tc_out_text(out, rung);

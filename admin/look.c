@@ -142,6 +142,9 @@ static void work_rows(struct tc_out *out, const json_t *data)
 		    tc_text_age(age, tc_view_number(conflicts,
 					 "oldest_age_seconds", -1)));
 		tc_out_text(out, _("see: terracectl conflicts"));
+	} else {
+		tc_out_text(out, "");
+		tc_out_text(out, "");
 	}
 	tc_out_row(out, -1);
 	tc_out_text(out, _("directives"));
@@ -162,13 +165,15 @@ static void trust_rows(struct tc_out *out, const json_t *data)
 			tc_view_int(trust, "bad_frames");
 	long long violations = tc_view_int(trust, "violations");
 	char own[TC_TEXT_SHORT], covered[TC_TEXT_SHORT];
+	bool is_top = !json_is_object(json_object_get(data, "upstream"));
 	char *text = tc_mem_format(_("%lld rejected"), bad);
 
 	tc_out_row(out, -1);
 	tc_out_text(out, _("trust"));
 	tc_out_tone(out, text, bad > 0 ? TC_TONE_WARN : TC_TONE_GOOD);
 	free(text);
-	if (json_is_number(json_object_get(trust, "clock_offset_seconds")))
+	if (!is_top &&
+	    json_is_number(json_object_get(trust, "clock_offset_seconds")))
 		tc_out_format(out, _("clock %+.3fs against the parent"),
 		    tc_view_number(trust, "clock_offset_seconds", 0));
 	else
@@ -181,7 +186,7 @@ static void trust_rows(struct tc_out *out, const json_t *data)
 		    violations);
 	else
 		tc_out_text(out, "");
-	if (!json_is_object(receipt))
+	if (is_top || !json_is_object(receipt))
 		return;
 	tc_out_row(out, -1);
 	tc_out_text(out, _("receipt"));

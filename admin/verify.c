@@ -211,7 +211,7 @@ static void show_compare(const struct tc_run *run, const json_t *data)
 	}
 	tc_out_close(out);
 	tc_out_remark(run,
-	    _("%lld scopes equal, %lld differ, %lld missing."),
+	    _("Scopes: %lld equal, %lld differ, %lld missing."),
 	    (long long)tc_view_int(data, "equal"),
 	    (long long)tc_view_int(data, "differ"),
 	    (long long)tc_view_int(data, "missing"));

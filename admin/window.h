@@ -16,7 +16,7 @@
 
 #include <jansson.h>
 
-#define TC_WINDOW_LINES 1000
+#define TC_WINDOW_LINES 4000 /* below TR_INGEST_WINDOW */
 
 struct tc_window;
 

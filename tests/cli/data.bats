@@ -73,7 +73,7 @@ teardown_file() {
 @test "verify between two sockets: equal, differ, missing" {
 	run on plain verify --against-socket "$BATS_FILE_TMPDIR/plain/run/status.sock"
 	code 0
-	has "3 scopes equal, 0 differ, 0 missing"
+	has "Scopes: 3 equal, 0 differ, 0 missing"
 	run on plain verify --against-socket "$BATS_FILE_TMPDIR/busy/run/control.sock"
 	code 1
 	has "DIFFER"
