@@ -72,6 +72,18 @@ static int check_host(struct td_address *address, bool bracketed,
 	return 0;
 }
 
+/* "any address": fine to listen on, nothing that one could dial. */
+static bool is_any(const struct td_address *address)
+{
+	struct in6_addr v6;
+	struct in_addr v4;
+
+	if (inet_pton(AF_INET, address->host, &v4) == 1)
+		return v4.s_addr == htonl(INADDR_ANY);
+	return inet_pton(AF_INET6, address->host, &v6) == 1
+	    && IN6_IS_ADDR_UNSPECIFIED(&v6);
+}
+
 int td_address_parse(const char *text, bool to_listen, struct td_address *out,
     const char **why)
 {
@@ -100,6 +112,10 @@ int td_address_parse(const char *text, bool to_listen, struct td_address *out,
 	rc = check_host(&address, bracketed, to_listen, why);
 	if (rc == 0)
 		rc = parse_port(colon + 1, to_listen, &address.port, why);
+	if (rc == 0 && !to_listen && is_any(&address)) {
+		*why = "this means \"any address\"; name one that others reach";
+		rc = TR_E_INPUT;
+	}
 	if (rc == 0)
 		*out = address;
 	return rc;

@@ -324,6 +324,11 @@ static int read_address(struct td_ctl_call *call, struct invite *invite)
 
 	if (address == NULL)
 		address = td_engine_listen_address(call->ctl->engine);
+	/* Just started: the carrier has not bound the port yet. */
+	if (address[0] == '\0' && td_engine_conf(call->ctl->engine)->listen != NULL)
+		address = td_engine_conf(call->ctl->engine)->listen;
+	if (address[0] == '\0' && td_engine_conf(call->ctl->engine)->listen != NULL)
+		return td_ctl_error(call, TR_E_BUSY, "children cannot connect yet");
 	if (address[0] == '\0') {
 		td_ctl_hint(call, "set `listen:` in the configuration and start again");
 		return td_ctl_error(call, TR_E_CONF, "this node does not listen, nobody could join");

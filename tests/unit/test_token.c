@@ -110,7 +110,7 @@ static void token_needs_an_address_to_dial(void **state)
 	static const char *const BAD[] = {"", "tcp://*:7400", "10.8.0.1",
 	    "tcp://10.8.0.1:0", "udp://10.8.0.1:7400", "tcp://10.8.0.1:70000",
 	    "tcp://1.2.3:7400", "tcp://::1:7400", "tcp://[::1:7400",
-	    "tcp://a b:7400", "tcp://-x:1"};
+	    "tcp://a b:7400", "tcp://-x:1", "tcp://0.0.0.0:7400", "tcp://[::]:7400"};
 	(void)state;
 
 	for (size_t i = 0; i < sizeof(BAD) / sizeof(*BAD); i++) {
