@@ -344,8 +344,8 @@ static void take_traces(struct stick *s, uint64_t from)
 
 		if (t->code == REP_TRACE_FRAME_BAD || t->code == REP_TRACE_CERT_BAD ||
 		    t->code == REP_TRACE_SEG_FORGED || t->code == REP_TRACE_SEG_SCOPE ||
-		    t->code == REP_TRACE_SEG_PARTED || t->code == REP_TRACE_RECEIPT_BAD ||
-		    t->code == REP_TRACE_HEAD_BAD)
+		    t->code == REP_TRACE_SEG_PARTED || t->code == REP_TRACE_SEG_PRUNED ||
+		    t->code == REP_TRACE_RECEIPT_BAD || t->code == REP_TRACE_HEAD_BAD)
 			refuse(s, 0, rep_trace_message(t->code));
 	}
 }

@@ -5,6 +5,8 @@
 #include "replication/batch.h"
 
 #define DAY_MS ((int64_t)24 * 3600 * 1000)
+#define DATE_MIN_MS 1577836800000 /* 2020: a clock that was never set is not followed */
+#define DATE_MAX_MS 4102444800000 /* 2100: stamps do not go back, so neither is one of no date */
 
 void rep_node_fail(struct rep_node *node, int rc)
 {
@@ -64,6 +66,15 @@ int64_t rep_node_now_ms(const struct rep_node *node)
 	int64_t now = node->wall_ms + (node->has_offset ? node->offset_ms : 0);
 
 	return now > 0 ? now : 0;
+}
+
+void rep_node_follow(struct rep_node *node, uint64_t parent_ms, uint32_t on_the_way_ms)
+{
+	if (parent_ms < DATE_MIN_MS || parent_ms > DATE_MAX_MS)
+		return;
+	node->offset_ms = (int64_t)parent_ms + on_the_way_ms - node->wall_ms;
+	node->has_offset = true;
+	node->offset_mono_ms = node->mono_ms;
 }
 
 /* Kulkarni et al. 2014; display and tie-break only, so a remote stamp does

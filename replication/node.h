@@ -265,6 +265,8 @@ void rep_node_trace(struct rep_node *node, int code, struct tr_nid peer, uint64_
 void rep_node_trace_rec(struct rep_node *node, int code, struct tr_nid peer, uint8_t kind,
     const struct tr_rec_id *rec, uint64_t a, uint64_t b);
 int64_t rep_node_now_ms(const struct rep_node *node); /* wall + offset */
+/* The parent's clock now; not followed if it cannot be a date. */
+void rep_node_follow(struct rep_node *node, uint64_t parent_ms, uint32_t on_the_way_ms);
 struct tr_hlc rep_node_stamp(struct rep_node *node);  /* next hybrid stamp */
 uint8_t rep_node_clockq(const struct rep_node *node);
 

@@ -7,6 +7,7 @@
 #include "replication/head.h"
 #include "replication/keys.h"
 #include "replication/link.h"
+#include "replication/queue.h"
 #include "replication/receipt.h"
 #include "replication/take.h"
 #include "replication/trust.h"
@@ -37,7 +38,8 @@ static int on_need(struct rep_node *node, struct rep_link *link, const Terrace__
 
 	struct rep_key key = rep_key_peer_cert(link->peer, (struct tr_nid){need->nid});
 
-	if (need->what != TR_NEED_CERT || unit == NULL || !(unit->own_or_below || unit->on_path))
+	if (need->what != TR_NEED_CERT || unit == NULL ||
+	    !(unit->on_path || rep_queue_in_reach(node, link, unit->nid)))
 		return TR_E_INPUT;
 	rep_node_del(node, REP_T_PEER, rep_key_bytes(&key)); /* it does not have it after all */
 	rep_link_cert(node, link, unit->nid);
@@ -63,11 +65,8 @@ static int on_ping(struct rep_node *node, struct rep_link *link, const Terrace__
 		return 0;
 	link->rtt_ms = (uint32_t)(node->mono_ms - link->ping_ms);
 	link->ping_ms = 0;
-	if (link->way == REP_WAY_UP && link->rtt_ms <= 5000) {
-		node->offset_ms = (int64_t)ping->t_ms + link->rtt_ms / 2 - node->wall_ms;
-		node->has_offset = true;
-		node->offset_mono_ms = node->mono_ms;
-	}
+	if (link->way == REP_WAY_UP && link->rtt_ms <= 5000)
+		rep_node_follow(node, ping->t_ms, link->rtt_ms / 2);
 	return 0;
 }
 

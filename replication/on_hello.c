@@ -285,11 +285,8 @@ int rep_on_welcome(struct rep_node *node, struct rep_link *link, const Terrace__
 	if (w->beat_s >= 5 && w->beat_s <= 3600)
 		link->beat_s = w->beat_s;
 	copy_version(link, w->version);
-	if (!node->has_offset) {
-		node->offset_ms = (int64_t)w->time_ms - node->wall_ms;
-		node->has_offset = true;
-		node->offset_mono_ms = node->mono_ms;
-	}
+	if (!node->has_offset)
+		rep_node_follow(node, w->time_ms, 0);
 	if (w->heads != rep_head_sum(node, node->cert.nid))
 		rep_head_resend(node);
 	if (memcmp(link->hello_fd, w->fd.data, 16) == 0) {

@@ -184,6 +184,16 @@ static void fold_all(struct rep_node *node, struct rep_log *log, const struct re
 		rep_fold_entry(node, &fold, seg->first + i, seg->ops[i]);
 }
 
+/* Chain and signature hold without the bodies, so that erasing may come one
+ * day.  Until then a relay that strips them only hides what they say. */
+static bool is_whole(const struct rep_chain_seg *seg)
+{
+	for (uint32_t i = 0; i < seg->count; i++)
+		if (seg->ops[i].size == 0 || seg->ops[i].data[0] != 1)
+			return false;
+	return true;
+}
+
 static int fill(const Terrace__Seg *msg, struct rep_chain_seg *seg)
 {
 	if (msg->count == 0 || msg->count > TR_SEG_OPS_MAX || msg->n_op != msg->count ||
@@ -274,6 +284,10 @@ int rep_take_segment(struct rep_node *node, struct rep_link *link, struct tr_byt
 	if (seg.first + seg.count - 1 <= log->seq) {
 		note_here(node, link, log, seg.first + seg.count - 1);
 		return 0;
+	}
+	if (!is_whole(&seg)) {
+		rep_node_trace(node, REP_TRACE_SEG_PRUNED, link->peer, log->id.author.v, seg.first, NULL);
+		return TR_E_FORGED;
 	}
 	if (seg.first != log->seq + 1)
 		return seg.first > log->seq + 1 ? TR_E_GAP : TR_E_FORGED;

@@ -125,6 +125,7 @@ void rig_begin(struct rig *r, enum rig_who self)
 	r->self = self;
 	r->wall_ms = WALL;
 	r->mono_ms = 1000000;
+	r->welcome_ms = WALL;
 	r->mv = memview_create();
 	r->view = memview_view(r->mv);
 	r->batch = rep_batch_create();
@@ -274,7 +275,7 @@ static void welcome(struct rig *r)
 
 	w.proto = 1;
 	w.verdict = TR_VERDICT_OK;
-	w.time_ms = (uint64_t)r->wall_ms;
+	w.time_ms = r->welcome_ms;
 	w.fd = (ProtobufCBinaryData){sizeof(fd), fd};
 	msg.m_case = TERRACE__MSG__M_WELCOME;
 	msg.welcome = &w;

@@ -44,6 +44,7 @@ struct rig {
 	/* the connection that the test plays */
 	enum rig_who peer;
 	uint32_t link, session, n;
+	uint64_t welcome_ms;    /* the parent's time in WELCOME */
 	/* what came of the steps */
 	int rc;                 /* first error of a step or flush */
 	unsigned traces[REP_TRACE_COUNT];
