@@ -255,12 +255,17 @@ int td_ctl_status(struct td_ctl_call *call, json_t **data)
 int td_ctl_health(struct td_ctl_call *call, json_t **out)
 {
 	json_t *data = td_ctl_data(call), *reasons = json_array();
-	bool full = td_engine_is_full(call->ctl->engine);
+	const struct td_engine *engine = call->ctl->engine;
+	bool full = td_engine_is_full(engine);
+	/* The carrier binds the port a moment after the doors are open. */
+	bool deaf = td_engine_conf(engine)->listen != NULL && td_engine_listen_address(engine)[0] == '\0';
 
 	if (full)
 		add_reason(reasons, "the store is full, no new local records are taken");
+	if (deaf)
+		add_reason(reasons, "children cannot connect yet");
 	td_ctl_put_bool(data, "healthy", true); /* the loop answers, the store is open */
-	td_ctl_put_bool(data, "ready", !full);
+	td_ctl_put_bool(data, "ready", !full && !deaf);
 	td_ctl_put(data, "reasons", reasons);
 	*out = data;
 	return 0;
