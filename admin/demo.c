@@ -34,8 +34,11 @@ static bool step_tree(struct tc_demo *demo)
 
 static bool step_compare(struct tc_demo *demo)
 {
+	const struct tc_demo_node *node = tc_demo_community(demo, 0, 0);
+
 	return tc_demo_wait_synced(demo) && tc_demo_check_written(demo) &&
-	    tc_demo_check_equal(demo);
+	    tc_demo_check_equal(demo) &&
+	    tc_demo_show(demo, 8, node, "verify", "--against", node->parent->unit, NULL);
 }
 
 static bool step_end(struct tc_demo *demo)

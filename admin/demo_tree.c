@@ -300,6 +300,23 @@ static bool all_registered(struct tc_demo *demo, void *arg)
 	return count >= demo->node_count;
 }
 
+/* The streets tell the hub of their communities every few seconds. */
+static bool all_seen(struct tc_demo *demo, void *arg)
+{
+	json_t *answer = tc_demo_ask(demo, tc_demo_hub(demo), "tree", NULL), *unit;
+	size_t i, count = 0;
+
+	(void)arg;
+	json_array_foreach(json_object_get(answer, "units"), i, unit) {
+		const char *state = json_string_value(json_object_get(unit, "state"));
+
+		count += state != NULL &&
+		    (strcmp(state, "up") == 0 || strcmp(state, "self") == 0);
+	}
+	json_decref(answer);
+	return count + 1 >= demo->node_count; /* all but the dark one */
+}
+
 bool tc_demo_tree_grow(struct tc_demo *demo)
 {
 	int64_t began = tc_demo_now_ms();
@@ -333,5 +350,7 @@ bool tc_demo_tree_grow(struct tc_demo *demo)
 		    count, demo->node_count);
 	tc_demo_say(_("%zu nodes in %.1f s, two processes each; every certificate is countersigned by the hub"),
 	    demo->node_count, (double)(tc_demo_now_ms() - began) / 1000.0);
+	if (!tc_demo_until(demo, 60, all_seen, NULL))
+		return tc_demo_fail(_("the hub does not see all units"));
 	return tc_demo_show(demo, 20, tc_demo_hub(demo), "tree", NULL);
 }

@@ -17,6 +17,8 @@ static enum tr_peer_state state_of(const struct rep_link *link)
 		return TR_PEER_NEVER;
 	if (link->state == REP_LINK_LIVE || link->state == REP_LINK_COMPARE)
 		return TR_PEER_UP;
+	if (link->seen_wall_ms == 0) /* paused before its first contact */
+		return TR_PEER_NEVER;
 	return link->state == REP_LINK_REFUSED ? TR_PEER_REFUSED : TR_PEER_DOWN;
 }
 
