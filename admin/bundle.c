@@ -5,6 +5,7 @@
 #include "admin/mem.h"
 #include "admin/out.h"
 #include "admin/out_json.h"
+#include "admin/said.h"
 #include "admin/text.h"
 #include "admin/view.h"
 
@@ -240,29 +241,41 @@ static int exchange(const struct tc_run *run, const char *cmd,
 
 static int import_verdict(const json_t *data)
 {
-	return json_array_size(json_object_get(data, "refused")) > 0 ? 1 : 0;
+	return json_array_size(json_object_get(data, "refused")) > 0
+		   ? tr_err_exit(TR_E_DAMAGED)
+		   : 0;
+}
+
+static void show_damage(const json_t *rows)
+{
+	for (size_t i = 0; i < json_array_size(rows); i++) {
+		const json_t *row = json_array_get(rows, i);
+		const char *error = tc_said(tc_view_text(row, "error"));
+		char *clean = tc_text_clean(error);
+
+		if (json_is_integer(json_object_get(row, "frame")))
+			printf(_("refused: frame %lld: %s\n"),
+			    (long long)tc_view_int(row, "frame"), clean);
+		else
+			printf(_("refused: %s\n"), clean);
+		free(clean);
+	}
 }
 
 static void show_imported(
     const struct tc_run *run, const json_t *data, const char *reply_path)
 {
-	const json_t *refused = json_object_get(data, "refused");
-
 	printf(_("from %s: %lld frames, %lld new segments, %lld known already, %lld wait for others\n"),
 	    tc_view_tail(tc_view_text(data, "from")),
 	    (long long)tc_view_int(data, "frames"),
 	    (long long)tc_view_int(data, "segments"),
 	    (long long)tc_view_int(data, "already"),
 	    (long long)tc_view_int(data, "held"));
-	for (size_t i = 0; i < json_array_size(refused); i++) {
-		const json_t *row = json_array_get(refused, i);
-		char *clean = tc_text_clean(tc_view_text(row, "error"));
-
-		printf(_("refused: frame %lld: %s\n"),
-		    (long long)tc_view_int(row, "frame"), clean);
-		free(clean);
-	}
-	tc_out_remark(run, _("Answer for the way back: %s"), reply_path);
+	show_damage(json_object_get(data, "refused"));
+	if (reply_path != NULL)
+		tc_out_remark(run, _("Answer for the way back: %s"), reply_path);
+	else
+		tc_out_remark(run, _("Nothing new in either direction, so there is no answer to carry back."));
 	tc_out_remark(run, _("You may remove the stick."));
 }
 
@@ -272,13 +285,15 @@ int tc_cmd_bundle_import(struct tc_run *run)
 	struct sink sink = {.fault = &fault};
 	char *path = tc_mem_format("%s.reply", tc_args_word(run, 0));
 	int rc = tc_file_create(&sink.file, path);
+	bool is_answered = false;
 
 	if (rc == 0) {
 		rc = exchange(run, "bundle import", &sink, &fault);
-		if (rc != 0)
-			tc_file_abort(sink.file);
-		else
+		is_answered = rc == 0 && sink.bytes > 0;
+		if (is_answered)
 			rc = tc_file_commit(sink.file);
+		else
+			tc_file_abort(sink.file);
 	}
 	if (rc == 0 && sink.last == NULL)
 		rc = tc_fault_set(&fault, TR_E_PROTO, NULL);
@@ -286,9 +301,10 @@ int tc_cmd_bundle_import(struct tc_run *run)
 		tc_fault_print(&fault);
 	if (rc == 0) {
 		if (tc_out_is_table(run)) {
-			show_imported(run, sink.last, path);
+			show_imported(run, sink.last, is_answered ? path : NULL);
 		} else {
-			tc_mem_set_text(sink.last, "reply_file", path);
+			tc_mem_set(sink.last, "reply_file",
+			    is_answered ? json_string(path) : json_null());
 			tc_out_json_print(sink.last, NULL, 0);
 		}
 		rc = import_verdict(sink.last);
@@ -321,6 +337,7 @@ static void show_inspected(const struct tc_run *run, const json_t *data)
 		    (long long)json_integer_value(json_object_iter_value(at)));
 		free(name);
 	}
+	show_damage(json_object_get(data, "damage"));
 	free(signature);
 }
 
@@ -328,6 +345,8 @@ static int inspect_verdict(const json_t *data)
 {
 	const char *signature = tc_view_text(data, "signature");
 
+	if (json_array_size(json_object_get(data, "damage")) > 0)
+		return tr_err_exit(TR_E_DAMAGED);
 	return strcmp(signature, "ok") == 0 || signature[0] == '\0' ? 0 : 1;
 }
 

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistr.h>
 
 #define ANSWER_MS 120000 /* a daemon that is silent for so long is stuck */
 #define REJECTS_SHOWN 5
@@ -218,18 +219,57 @@ static void keep_names(struct import *in, char **fields, size_t count)
 		in->names[i] = tc_mem_text(fields[i]);
 }
 
+/* Old exports are often not UTF-8: a cell that is not must not be left out. */
+static bool cell_is_utf8(struct import *in, const char *name, const char *text,
+    uint64_t number)
+{
+	struct tc_map_reject why = {.code = tr_err_code(TR_E_UTF8)};
+
+	if (u8_check((const uint8_t *)text, strlen(text)) == NULL)
+		return true;
+	snprintf(why.field, sizeof(why.field), "%s", name);
+	snprintf(why.why, sizeof(why.why), "%s",
+	    _("not valid UTF-8; say what it is, such as --encoding gb18030"));
+	reject(in, number, &why);
+	return false;
+}
+
+/* NULL if the row was refused. */
+static json_t *row_of(
+    struct import *in, char **fields, size_t count, uint64_t number)
+{
+	json_t *row = tc_mem_json(json_object());
+
+	for (size_t i = 0; i < count; i++) {
+		/* An empty cell says nothing: it does not clear a field. */
+		if (fields[i][0] == '\0')
+			continue;
+		if (!cell_is_utf8(in, in->names[i], fields[i], number)) {
+			json_decref(row);
+			return NULL;
+		}
+		tc_mem_set(row, in->names[i],
+		    tc_mem_json(tc_value_typed(in->names[i], fields[i])));
+	}
+	return row;
+}
+
 static int take_csv(struct import *in, const struct tc_source_line *line,
     char **fields, size_t count)
 {
 	char *why;
 	json_t *row;
-	int rc;
+	int rc = 0;
 
 	if (in->names == NULL) {
 		if (count == 0)
 			return tc_fault_set(&in->fault, TR_E_INPUT,
 			    _("the first row must name the columns: %s"),
 			    line->text);
+		for (size_t i = 0; i < count; i++)
+			if (u8_check((const uint8_t *)fields[i], strlen(fields[i])) != NULL)
+				return tc_fault_set(&in->fault, TR_E_UTF8,
+				    _("the names of the columns are not valid UTF-8; say what they are, such as --encoding gb18030"));
 		keep_names(in, fields, count);
 		return 0;
 	}
@@ -245,16 +285,9 @@ static int take_csv(struct import *in, const struct tc_source_line *line,
 		free(why);
 		return 0;
 	}
-	row = tc_mem_json(json_object());
-	for (size_t i = 0; i < count; i++)
-		/* An empty cell says nothing: it does not clear a field. */
-		if (fields[i][0] != '\0')
-			tc_mem_set(row, in->names[i],
-			    tc_value_typed(in->names[i], fields[i]));
+	row = row_of(in, fields, count, line->number);
 	if (json_object_size(row) > 0)
 		rc = take_row(in, row, line->number);
-	else
-		rc = 0;
 	json_decref(row);
 	return rc;
 }

@@ -7,12 +7,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistr.h>
 
 static _Noreturn void out_of_memory(void)
 {
 	fprintf(stderr, "terracectl: %s (%s)\n", tr_err_message(TR_E_NOMEM),
 	    tr_err_code(TR_E_NOMEM));
 	exit(tr_err_exit(TR_E_NOMEM));
+}
+
+/* Text of the command line in another character set; the daemon takes UTF-8 only. */
+static _Noreturn void not_utf8(const char *key)
+{
+	fprintf(stderr, "terracectl: %s: %s (%s)\n", key,
+	    tr_err_message(TR_E_UTF8), tr_err_code(TR_E_UTF8));
+	exit(tr_err_exit(TR_E_UTF8));
 }
 
 void *tc_mem_alloc(size_t count, size_t size)
@@ -76,6 +85,9 @@ void tc_mem_set(json_t *object, const char *key, json_t *take_value)
 
 void tc_mem_set_text(json_t *object, const char *key, const char *text)
 {
-	if (text != NULL)
-		tc_mem_set(object, key, tc_mem_json(json_string(text)));
+	if (text == NULL)
+		return;
+	if (u8_check((const uint8_t *)text, strlen(text)) != NULL)
+		not_utf8(key);
+	tc_mem_set(object, key, tc_mem_json(json_string(text)));
 }

@@ -19,7 +19,7 @@ char *tc_mem_format(const char *format, ...)
 json_t *tc_mem_json(json_t *value);
 /* Sets a member and takes the value, which may be NULL: then nothing. */
 void tc_mem_set(json_t *object, const char *key, json_t *take_value);
-/* Sets a text member unless the text is NULL. */
+/* Sets a text member unless the text is NULL; ends the tool (65) if it is not UTF-8. */
 void tc_mem_set_text(json_t *object, const char *key, const char *text);
 
 #endif

@@ -36,16 +36,20 @@ static json_t *object_from_text(const char *text, size_t size, const char *from)
 }
 
 /* A single word: JSON itself, "-" or a file. */
-static json_t *object_from_word(const char *word)
+static json_t *object_from_word(const char *word, int *rc)
 {
 	json_t *object;
 	size_t size;
 	char *text;
+	int read_rc;
 
 	if (word[0] == '{')
 		return object_from_text(word, strlen(word), _("argument"));
-	if (tc_file_read(word, RECORD_FILE_MAX, &text, &size) != 0)
+	read_rc = tc_file_read(word, RECORD_FILE_MAX, &text, &size);
+	if (read_rc != 0) {
+		*rc = read_rc;
 		return NULL;
+	}
 	object = object_from_text(text, size, word);
 	free(text);
 	return object;
@@ -59,7 +63,7 @@ static json_t *object_from_words(const struct tc_run *run, int *rc)
 	*rc = tr_err_exit(TR_E_INPUT);
 	if (run->word_count == 1 &&
 	    (first[0] == '{' || strchr(first, '=') == NULL))
-		return object_from_word(first);
+		return object_from_word(first, rc);
 	object = tc_mem_json(json_object());
 	for (size_t i = 0; i < run->word_count; i++)
 		if (!tc_value_assign(object, run->words[i])) {

@@ -33,6 +33,7 @@ struct stick {
 	struct wire_arena *arena;
 	struct tr_key sender;      /* key of who wrote the file */
 	uint64_t segments, skipped;
+	uint64_t answered;         /* segments that go back */
 	json_t *refused, *contents;
 	json_t *data;              /* the answer, once the frames are out */
 };
@@ -128,6 +129,24 @@ static int put_frame(void *arg, struct tr_bytes msg)
 	struct stick *s = arg;
 
 	return td_bundle_write_frame(&s->writer, msg);
+}
+
+static uint64_t segments_in(struct stick *s, struct tr_bytes msg)
+{
+	Terrace__Msg *decoded;
+
+	wire_arena_reset(s->arena);
+	if (wire_msg_decode(s->arena, msg, &decoded) != 0 || decoded->m_case != TERRACE__MSG__M_SEGS)
+		return 0;
+	return decoded->segs->n_seg;
+}
+
+static int put_answer(void *arg, struct tr_bytes msg)
+{
+	struct stick *s = arg;
+
+	s->answered += segments_in(s, msg);
+	return put_frame(s, msg);
 }
 
 static int begin_file(struct stick *s, struct tr_nid to, const char *to_unit)
@@ -360,7 +379,7 @@ static int import_file(struct stick *s)
 	if (rc != 0)
 		return rc;
 	count_rows(call, &before, &held_before);
-	rc = td_engine_bundle_import(call->ctl->engine, head->from, next_frame, s, put_frame, s);
+	rc = td_engine_bundle_import(call->ctl->engine, head->from, next_frame, s, put_answer, s);
 	if (rc == 0)
 		rc = td_bundle_write_tail(&s->writer);
 	if (rc != 0)
@@ -378,7 +397,14 @@ static int import_file(struct stick *s)
 	    s->segments > after + held_after ? (int64_t)(s->segments - after - held_after) : 0);
 	td_ctl_put_int(s->data, "held", (int64_t)held_after);
 	td_ctl_put(s->data, "refused", json_incref(s->refused));
-	return send_file(s);
+	/*
+	 * Who sends segments does not know yet that they are here.  Without any,
+	 * in either direction, an answer would only be answered: no file then.
+	 */
+	if (s->segments > 0 || s->answered > 0)
+		return send_file(s);
+	td_ctl_answer(call, 0, json_incref(s->data));
+	return TD_CTL_LATER;
 }
 
 static int end_of_import(struct stick *s)

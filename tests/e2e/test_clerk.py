@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files that a clerk brings: old tables, sticks in both directions, wrong words."""
+from lib import case, check
+
+
+def paused(world):
+    """A hub, and a unit whose link is stopped: only a stick goes between them."""
+    hub = world.top()
+    one = world.below(hub, "110101001")
+    one.synced()
+    hub.ok("peer", "pause", one.unit)
+    return hub, one
+
+
+def test_a_stick_is_answered_until_nothing_is_new(world):
+    hub, one = paused(world)
+    one.ok("record", "put", "source=v", "source_id=1", "category=litter")
+    hub.ok("directive", "send", "--title", "t", "--to", one.unit)
+    stick = world.dir / "a.trc"
+    one.ok("bundle", "export", "--for", hub.unit, "--out", stick)
+    answer, at = hub.json("bundle", "import", stick), [one, hub]
+    files = 0
+    while answer["reply_file"] is not None:
+        files += 1
+        check(files < 4, "answers to answers without end")
+        check(f"{stick}{'.reply' * files}" == answer["reply_file"], f"{answer}")
+        answer = at[0].json("bundle", "import", answer["reply_file"])
+        at.reverse()
+    check(files >= 1, "no answer at all")
+    check(len(one.json("directive", "list")["directives"]) == 1, "the directive did not come")
+    left = sorted(p.name for p in world.dir.glob("a.trc*"))
+    check(len(left) == files + 1, f"files left: {left}")
+
+
+def test_inspect_names_damage(world):
+    hub, one = paused(world)
+    one.ok("record", "put", "source=v", "source_id=1", "category=litter")
+    stick, short = world.dir / "a.trc", world.dir / "b.trc"
+    one.ok("bundle", "export", "--for", hub.unit, "--out", stick)
+    data = stick.read_bytes()
+    short.write_bytes(data[:len(data) - 20])
+    for verb in ("inspect", "import"):
+        result = hub.ctl("bundle", verb, short)
+        check(result.rc == 65, f"{verb}: exit {result.rc}: {result.out}{result.err}")
+        check("refused" in result.out, f"{verb} does not name the damage: {result.out}")
+
+
+def test_a_table_in_another_character_set_loses_no_cell(world):
+    hub = world.top()
+    table = world.dir / "old.csv"
+    table.write_bytes("source,source_id,category,title\nold,1,噪音,夜间施工\nold,2,x,y\n".encode("gb18030"))
+    rejects = world.dir / "rejects"
+    result = hub.ctl("import", table, "--rejects", rejects)
+    check(result.rc == 65, f"exit {result.rc}: {result.out}")
+    check("TR-E-UTF8" in rejects.read_text() and "gb18030" in result.err, f"{result.err}")
+    check(len(hub.records()) == 1, "the row was taken without its cells")
+    hub.ok("import", table, "--encoding", "gb18030")
+    titles = {r["source_id"]: r.get("title") for r in hub.records()}
+    check(titles == {"1": "夜间施工", "2": "y"}, f"{titles}")
+    head = world.dir / "head.csv"
+    head.write_bytes("来源,source_id\na,1\n".encode("gb18030"))
+    result = hub.ctl("import", head)
+    check(result.rc == 65 and "TR-E-UTF8" in result.err, f"{result.rc} {result.err}")
+
+
+def test_words_that_are_no_utf8_are_named(world):
+    hub = world.top()
+    hub.door().put(case(1))
+    for words in (["record", "list", "--kind", b"\xff"], ["conflicts", b"\xff"], ["directive", "send", "--to", "x", "--title", b"\xc4\xe3"]):
+        result = hub.ctl(*words)
+        check(result.rc == 65 and "TR-E-UTF8" in result.err, f"{words}: {result.rc} {result.err}")
+    check(hub.ctl("record", "put", world.dir / "none").rc == 66, "a file that is not there is 66")
