@@ -36,6 +36,20 @@ static char *values_text(const json_t *values)
 	return text;
 }
 
+/* A record without a title is at least of a kind. */
+static void title_cell(
+    struct tc_out *out, const json_t *conflict, bool name_it, bool table)
+{
+	const char *title = tc_view_text(conflict, "title");
+
+	if (!name_it)
+		tc_out_text(out, "");
+	else if (title[0] != '\0' || !table)
+		tc_out_text(out, title);
+	else
+		tc_out_text(out, tc_out_word(tc_view_text(conflict, "kind")));
+}
+
 static void candidate_row(struct tc_out *out, const json_t *conflict,
     const json_t *candidate, bool is_first, bool table)
 {
@@ -46,7 +60,7 @@ static void candidate_row(struct tc_out *out, const json_t *conflict,
 
 	tc_out_row(out, -1);
 	tc_out_text(out, name_it ? tc_view_text(conflict, "id") : "");
-	tc_out_text(out, name_it ? tc_view_text(conflict, "title") : "");
+	title_cell(out, conflict, name_it, table);
 	if (name_it)
 		tc_out_state(out, json_object_get(conflict, "state"));
 	else
@@ -86,6 +100,8 @@ static void show_conflicts(const struct tc_run *run, const json_t *data)
 	struct tc_out *out =
 	    tc_out_open(run, cols, sizeof(cols) / sizeof(cols[0]));
 	size_t count = json_array_size(conflicts), undecided = 0;
+	/* What waits for a person comes before what a rule has settled. */
+	const char *next = tc_view_text(json_array_get(conflicts, 0), "id");
 
 	for (size_t i = 0; i < count; i++) {
 		const json_t *conflict = json_array_get(conflicts, i);
@@ -94,8 +110,9 @@ static void show_conflicts(const struct tc_run *run, const json_t *data)
 		for (size_t k = 0; k < json_array_size(list); k++)
 			candidate_row(out, conflict, json_array_get(list, k),
 			    k == 0, tc_out_is_table(run));
-		if (strcmp(tc_view_text(conflict, "state"), "undecided") == 0)
-			undecided++;
+		if (strcmp(tc_view_text(conflict, "state"), "undecided") == 0 &&
+		    undecided++ == 0)
+			next = tc_view_text(conflict, "id");
 	}
 	tc_out_close(out);
 	if (count == 0) {
@@ -103,8 +120,7 @@ static void show_conflicts(const struct tc_run *run, const json_t *data)
 		return;
 	}
 	tc_out_remark(run, _("%zu undecided, %zu settled by rule. Settle: terracectl conflict resolve %s --keep A"),
-	    undecided, count - undecided,
-	    tc_view_text(json_array_get(conflicts, 0), "id"));
+	    undecided, count - undecided, next);
 }
 
 int tc_cmd_conflicts(struct tc_run *run)

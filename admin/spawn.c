@@ -81,11 +81,12 @@ static int host_words(char **argv, int i)
 
 int tc_spawn_remote(const struct tc_run *run, const char *host)
 {
-	const char **argv = tc_mem_alloc((size_t)run->argc + 8, sizeof(*argv));
+	const char **argv;
 	size_t n = 0;
 
 	if (host[0] == '-' || host[0] == '\0')
 		return tc_fault_say(TR_E_USAGE, _("'%s' is no host"), host);
+	argv = tc_mem_alloc((size_t)run->argc + 8, sizeof(*argv));
 	argv[n++] = "ssh";
 	argv[n++] = isatty(STDOUT_FILENO) && isatty(STDIN_FILENO) ? "-t" : "-T";
 	argv[n++] = "--";

@@ -119,6 +119,7 @@ static void add_row(struct compare *compare, const char *scope,
     const json_t *here, const json_t *there, const char *state)
 {
 	json_t *row = tc_mem_json(json_object());
+	size_t at = json_array_size(compare->rows);
 
 	tc_mem_set_text(row, "scope", scope);
 	tc_mem_set_text(row, "state", state);
@@ -132,7 +133,10 @@ static void add_row(struct compare *compare, const char *scope,
 		tc_mem_set(row, "there_records",
 		    json_integer(tc_view_int(there, "records")));
 	}
-	json_array_append_new(compare->rows, row);
+	while (at > 0 && strcmp(tc_view_text(json_array_get(
+				     compare->rows, at - 1), "scope"), scope) > 0)
+		at--;
+	json_array_insert_new(compare->rows, at, row);
 }
 
 /*

@@ -232,7 +232,7 @@ PY
 
 @test "bad files: 66 and 65" {
 	run on plain record put /nonexistent/file
-	code 65
+	code 66
 	run on plain import /nonexistent/file
 	code 66
 	echo 'no json' >"$BATS_TEST_TMPDIR/x.json"
