@@ -47,6 +47,8 @@ static void boot(struct sim_world *world, unsigned host)
 	    .profile = h->profile,
 	    .root_hash = world->root_hash,
 	    .version = "sim",
+	    .is_fenced = true,
+	    .fence = h->has_fence ? &h->fence : NULL,
 	    .wall = {sim_host_wall(world, host)},
 	};
 	int rc;
@@ -104,6 +106,33 @@ void sim_host_crash(struct sim_world *world, unsigned host, int64_t down_ms)
 	halt(world, host);
 	sim_heap_push(&world->heap, (struct sim_ev){
 	    .at_ms = world->now_ms + down_ms, .kind = SIM_EV_START, .host = host});
+}
+
+void sim_host_backup(struct sim_world *world, unsigned host)
+{
+	struct sim_host *h = &world->host[host];
+
+	sim_host_commit(world, host);
+	memview_free(h->backup);
+	h->backup = memview_clone(h->store);
+	sim_log(world, host, "backup is made");
+}
+
+void sim_host_restore(struct sim_world *world, unsigned host, int64_t down_ms, bool lose_fence)
+{
+	struct sim_host *h = &world->host[host];
+
+	if (h->backup == NULL || !sim_host_is_up(world, host))
+		return;
+	sim_log(world, host, "old backup is restored%s", lose_fence ? ", fence lost" : "");
+	sim_host_crash(world, host, down_ms);
+	memview_free(h->store);
+	h->store = memview_clone(h->backup);
+	h->view = memview_view(h->store);
+	h->has_fence = h->has_fence && !lose_fence;
+	h->restores++;
+	world->counts.restores++;
+	sim_oracle_restored(world, host);
 }
 
 /* The engine's answer to a failed put: abort, throw the node away, load again. */
@@ -234,6 +263,10 @@ void sim_host_commit(struct sim_world *world, unsigned host)
 		return;
 	memview_commit(h->store);
 	h->in_txn = false;
+	if (h->crash != SIM_CRASH_AFTER_COMMIT) {
+		rep_fence(h->node, &h->fence);
+		h->has_fence = true;
+	}
 	if (!ACK_FIRST)
 		rep_committed(h->node, h->batch);
 	if (h->crash == SIM_CRASH_IN_EFFECTS)

@@ -38,7 +38,7 @@ static const struct { const char *name; uint32_t bit; } FAULTS[] = {
     {"loss", SIM_F_LOSS}, {"repeat", SIM_F_REPEAT}, {"reorder", SIM_F_REORDER}, {"cut", SIM_F_CUT},
     {"crash", SIM_F_CRASH}, {"clock", SIM_F_CLOCK}, {"stick", SIM_F_STICK}, {"rate", SIM_F_RATE},
     {"full", SIM_F_FULL}, {"pause", SIM_F_PAUSE}, {"rubbish", SIM_F_RUBBISH},
-    {"flood", SIM_F_FLOOD}};
+    {"flood", SIM_F_FLOOD}, {"restore", SIM_F_RESTORE}};
 
 static void child_main(const struct sim_conf *conf, int fd, bool quiet)
 {
@@ -142,8 +142,8 @@ static void print_counts(const struct sim_counts *c)
 	printf("sim: %" PRIu64 " events, %" PRIu64 " frames (%" PRIu64 " lost, %" PRIu64 " twice, %" PRIu64
 	    " late, %" PRIu64 " with a flipped bit), %" PRIu64 " bytes, %" PRIu64 " dials\n", c->events, c->frames,
 	    c->lost, c->repeated, c->late, c->rubbish, c->frame_bytes, c->dials);
-	printf("sim: %" PRIu64 " cuts, %" PRIu64 " crashes, %" PRIu64 " sticks, %" PRIu64 " writes (%" PRIu64
-	    " ok, %" PRIu64 " refused), %" PRIu64 " conflicts opened\n", c->cuts, c->crashes, c->sticks, c->writes,
+	printf("sim: %" PRIu64 " cuts, %" PRIu64 " restores, %" PRIu64 " crashes, %" PRIu64 " sticks, %" PRIu64 " writes (%" PRIu64
+	    " ok, %" PRIu64 " refused), %" PRIu64 " conflicts opened\n", c->cuts, c->restores, c->crashes, c->sticks, c->writes,
 	    c->acked, c->refused, c->conflicts);
 	for (int i = 1; i < 64; i++)
 		if (c->rc[i] != 0)

@@ -185,6 +185,10 @@ static void check_again(struct sim_world *world, const struct sim_write *w, cons
 {
 	const struct sim_write *first = w->first != 0 ? &world->oracle->write[w->first - 1] : NULL;
 
+	if (first != NULL && first->is_uncertain)
+		return;
+	if ((world->faults & SIM_F_CLOCK) != 0 && !reply->repeated)
+		return; /* a clock that leaps ahead ends the thirty days for which keys are kept */
 	if (reply->repeated && (first == NULL || first->state == SIM_WRITE_LOST))
 		sim_fail(world, w->host, "11", "write w%" PRIu64 " is called a repetition of what never was", w->ticket);
 	if (!reply->repeated && first != NULL && (first->state == SIM_WRITE_DURABLE || first->state == SIM_WRITE_ACKED))
@@ -301,6 +305,20 @@ void sim_oracle_host_gone(struct sim_world *world, unsigned host)
 	for (unsigned i = 0; i < o->write_count; i++)
 		if (o->write[i].host == host && o->write[i].state == SIM_WRITE_OPEN)
 			o->write[i].state = SIM_WRITE_LOST;
+}
+
+void sim_oracle_restored(struct sim_world *world, unsigned host)
+{
+	struct sim_oracle *o = world->oracle;
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < o->promise_count; i++)
+		if (o->promise[i].host != host)
+			o->promise[kept++] = o->promise[i];
+	o->promise_count = kept;
+	for (unsigned i = 0; i < o->write_count; i++)
+		if (o->write[i].host == host)
+			o->write[i].is_uncertain = true;
 }
 
 bool sim_oracle_holds(struct sim_world *world, unsigned host, const struct tr_rec_id *id, uint8_t *kind)

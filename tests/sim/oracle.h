@@ -41,6 +41,7 @@ struct sim_write {
 	enum sim_write_state state;
 	int rc;
 	bool made_nothing;       /* unchanged, repeated */
+	bool is_uncertain;       /* its node was restored from before: all holders have it or none */
 	unsigned rec;            /* first record; SIM_NONE */
 	uint8_t kind;
 	unsigned expect;         /* ops that it made at its own node */
@@ -84,6 +85,10 @@ uint64_t sim_oracle_unheard(struct sim_world *world, unsigned host);
 void sim_oracle_reply(struct sim_world *world, unsigned host, const struct rep_reply *reply, bool told);
 /* The host went down: open writes of it are lost. */
 void sim_oracle_host_gone(struct sim_world *world, unsigned host);
+
+/* The host's store is an old one: what it promised is void, its own newer
+ * writes are certain no more. */
+void sim_oracle_restored(struct sim_world *world, unsigned host);
 
 unsigned sim_oracle_rec(struct sim_world *world, const struct tr_rec_id *id); /* SIM_NONE if unknown */
 /* A record that the host holds, any kind (0) or one; SIM_NONE. */

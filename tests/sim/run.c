@@ -96,6 +96,7 @@ void sim_world_free(struct sim_world *world)
 		rep_free(world->host[i].node);
 		rep_batch_free(world->host[i].batch);
 		memview_free(world->host[i].store);
+		memview_free(world->host[i].backup);
 	}
 	sim_heap_fini(&world->heap);
 	sim_oracle_free(world->oracle);
@@ -293,7 +294,7 @@ void sim_run_seed(const struct sim_conf *conf, struct sim_counts *counts, uint64
 	struct sim_rng rng = sim_rng_make(conf->seed, 4);
 
 	for (uint32_t bit = 1; bit < SIM_F_ALL + 1u; bit <<= 1)
-		if (sim_rng_chance(&rng, bit == SIM_F_RUBBISH || bit == SIM_F_FLOOD ? 150 : 600))
+		if (sim_rng_chance(&rng, bit == SIM_F_RUBBISH || bit == SIM_F_FLOOD ? 150 : bit == SIM_F_RESTORE ? 250 : 600))
 			world->faults |= bit & conf->faults;
 	if (sim_rng_chance(&rng, 100))
 		world->faults = 0; /* a fine day */

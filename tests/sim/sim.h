@@ -49,7 +49,8 @@ enum sim_fault {
 	SIM_F_PAUSE = 1u << 9,
 	SIM_F_RUBBISH = 1u << 10,
 	SIM_F_FLOOD = 1u << 11,
-	SIM_F_ALL = (1u << 12) - 1,
+	SIM_F_RESTORE = 1u << 12,
+	SIM_F_ALL = (1u << 13) - 1,
 };
 
 struct sim_conf {
@@ -83,6 +84,10 @@ struct sim_host {
 	uint32_t caps;           /* asked for at the invitation; 0 = default */
 	/* machine */
 	struct memview *store;
+	struct memview *backup;  /* an image of the store, made some time ago */
+	unsigned restores;
+	struct rep_fence fence;  /* kept outside the store */
+	bool has_fence;
 	struct rep_view view;
 	struct rep_node *node;   /* NULL while down */
 	struct rep_batch *batch;
@@ -112,7 +117,7 @@ struct sim_conn {
 };
 
 struct sim_counts {
-	uint64_t events, frames, frame_bytes, lost, repeated, late, crashes, cuts, writes, acked, refused, sticks,
+	uint64_t restores, events, frames, frame_bytes, lost, repeated, late, crashes, cuts, writes, acked, refused, sticks,
 	    dials, conflicts, rejoins, rubbish;
 	uint64_t rc[64]; /* refused writes by -rc */
 };
@@ -176,6 +181,9 @@ bool sim_host_is_up(const struct sim_world *world, unsigned host);
 void sim_host_step(struct sim_world *world, unsigned host, struct rep_event *event);
 void sim_host_commit(struct sim_world *world, unsigned host);
 void sim_host_crash(struct sim_world *world, unsigned host, int64_t down_ms);
+void sim_host_backup(struct sim_world *world, unsigned host);
+/* The machine comes back with its old backup; the fence may be lost too. */
+void sim_host_restore(struct sim_world *world, unsigned host, int64_t down_ms, bool lose_fence);
 void sim_host_wake(struct sim_world *world, unsigned host);
 int64_t sim_host_wall(const struct sim_world *world, unsigned host);
 int64_t sim_host_mono(const struct sim_world *world, unsigned host);

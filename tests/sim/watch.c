@@ -111,7 +111,7 @@ static void on_head(struct sim_world *world, unsigned host, const Terrace__Head 
 {
 	if (head == NULL || head->nid != world->host[host].nid.v)
 		return;
-	if (!sim_oracle_count(world, head->nid, 0, head->ctr))
+	if (world->host[host].restores == 0 && !sim_oracle_count(world, head->nid, 0, head->ctr))
 		sim_fail(world, host, "28", "HEAD.ctr went back to %u", head->ctr);
 }
 
@@ -190,10 +190,12 @@ void sim_watch_trace(struct sim_world *world, unsigned host, const struct rep_tr
 	    trace->text != NULL ? trace->text : "");
 	if (trace->code == REP_TRACE_CONFLICT_OPEN)
 		world->counts.conflicts++;
-	if (trace->code == REP_TRACE_RECEIPT && !sim_oracle_count(world, host + 1, trace->peer.v, trace->a))
+	if (trace->code == REP_TRACE_RECEIPT && world->host[host].restores == 0 && !sim_oracle_count(world, host + 1, trace->peer.v, trace->a))
 		sim_fail(world, host, "28", "took RECEIPT %" PRIu64 " after a newer one", trace->a);
 	/* A frame with a flipped bit is a lie of the peer's: it may raise any alarm. */
-	if (is_alarm(trace->code) && (world->faults & SIM_F_RUBBISH) == 0 && !world->is_astray)
+	if (trace->code == REP_TRACE_NEW_INC && world->host[host].restores != 0)
+		world->counts.rejoins++;
+	else if (is_alarm(trace->code) && (world->faults & SIM_F_RUBBISH) == 0 && !world->is_astray)
 		sim_fail(world, host, "3", "alarm among honest nodes: %s %s (%s, %s)",
 		    rep_trace_code_name(trace->code), trace->text != NULL ? trace->text : "",
 		    name_of(world, (struct tr_nid){trace->a}), name_of(world, (struct tr_nid){trace->b}));
