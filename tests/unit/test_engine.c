@@ -6,16 +6,6 @@
  * and a failed group leaves no trace.  Method: the real engine, store and
  * loop around a core and a carrier of a few lines that note what they see.
  */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include <sodium.h>
 
 #include "daemon/engine.h"
@@ -24,6 +14,7 @@
 #include "daemon/sys.h"
 #include "proto/err.h"
 #include "proto/wire.h"
+#include "tests/unit/unit.h"
 
 /* ------------------------------------------------------------ a core of few lines */
 
