@@ -17,4 +17,6 @@ $(PROP_BINS): %: %.o $(PROP_OBJS) $(LIB_REP) $(LIB_PROTO)
 .SECONDARY: $(addsuffix .o,$(PROP_BINS)) $(PROP_OBJS)
 .PHONY: check-prop
 check-prop: $(PROP_BINS) ## property tests; SEEDS= how many, SEED= repeats one
-	$(Q)for p in $^; do $$p $(SEEDS) $(SEED) || exit 1; done
+	$(Q)passed=0; failed=0; for p in $^; do \
+		if $$p $(SEEDS) $(SEED); then passed=$$((passed + 1)); else failed=$$((failed + 1)); fi; done; \
+	echo "prop: $$passed passed, $$failed failed"; [ $$failed -eq 0 ]
