@@ -68,7 +68,9 @@
 #define TR_TARGETS_MAX 20000           /* targets of one directive */
 
 /* --- links --- */
-#define TR_CREDIT_FIBRE (1024 * 1024)  /* raw bytes in flight to one peer */
+#define TR_CREDIT_FIBRE (2 * 1024 * 1024) /* raw bytes in flight to one peer: both ends commit in turn, none waits */
+#define TR_CREDIT_ALL (16 * 1024 * 1024)  /* ... to all peers; above it each has TR_CREDIT_SHARE: a hub that */
+#define TR_CREDIT_SHARE (64 * 1024)       /* 300 children catch up from stays below its carrier's queues */
 #define TR_CREDIT_METERED (16 * 1024)
 #define TR_FRONTIER_ENTRIES_MAX 512    /* per frame */
 #define TR_BEAT_FIBRE_S 30
@@ -85,7 +87,7 @@
 #define TR_HANDSHAKE_METERED_MS 60000
 
 /* --- group commit --- */
-#define TR_GROUP_EVENTS_MAX 1024       /* steps in one commit */
+#define TR_GROUP_EVENTS_MAX 4096       /* steps in one commit: TR_GROUP_MS_MAX comes first */
 #define TR_GROUP_MS_MAX 20             /* under load only */
 
 /* --- doors --- */

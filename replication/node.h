@@ -235,6 +235,7 @@ struct rep_node {
 	void *frame;              /* scratch of plan.c */
 	uint8_t *seg_row;          /* scratch: REP_SEG_ROW_HEAD + TR_SEG_BYTES_MAX */
 	uint32_t epochs;
+	uint64_t inflight;        /* scratch of plan.c: to all links */
 	struct rep_link *bundle;  /* the import under way */
 
 	bool in_doubt;            /* the store is behind its fence: a new incarnation is due */

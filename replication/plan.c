@@ -132,6 +132,7 @@ static bool add_one(struct rep_node *node, struct rep_link *link, struct rep_log
 	frame->list[frame->segs.n_seg++] = (ProtobufCBinaryData){row.bytes.size, cast.out};
 	frame->bytes += row.bytes.size + 4;
 	rep_queue_way(link, from)->sent = row.last;
+	node->inflight += row.bytes.size;
 	return true;
 }
 
@@ -143,18 +144,26 @@ static bool lower_waits(const struct rep_link *link, unsigned cls)
 	return false;
 }
 
+/* Whether another segment may go: all peers together have a bound too, and one
+ * that does not read must not use it up. */
+static bool has_room(const struct rep_node *node, const struct rep_link *link)
+{
+	return link->inflight < link->credit &&
+	       (node->inflight < TR_CREDIT_ALL || link->inflight < TR_CREDIT_SHARE);
+}
+
 /* A class's turn: until its deficit, the credit or its queue is used up. */
 static void send_class(struct rep_node *node, struct rep_link *link, unsigned cls, struct frame *frame)
 {
 	link->deficit[cls] += quantum[cls];
-	while (link->deficit[cls] > 0 && link->inflight < link->credit && node->rc == 0) {
+	while (link->deficit[cls] > 0 && has_room(node, link) && node->rc == 0) {
 		struct rep_log *log = rep_queue_take(node, link, cls);
 		uint64_t before = link->inflight;
 		bool more = true;
 
 		if (log == NULL)
 			break;
-		for (int i = 0; i < RUN_MAX && more && link->inflight < link->credit; i++)
+		for (int i = 0; i < RUN_MAX && more && has_room(node, link); i++)
 			more = add_one(node, link, log, frame);
 		if (lower_waits(link, cls))
 			link->deficit[cls] -= (int32_t)(link->inflight - before);
@@ -166,7 +175,7 @@ static void send_class(struct rep_node *node, struct rep_link *link, unsigned cl
 		link->deficit[cls] = 0;
 }
 
-void rep_plan_send(struct rep_node *node, struct rep_link *link)
+static void send_link(struct rep_node *node, struct rep_link *link)
 {
 	struct frame *frame = node->frame;
 	uint64_t before;
@@ -180,8 +189,23 @@ void rep_plan_send(struct rep_node *node, struct rep_link *link)
 			send_class(node, link, cls, frame);
 			flush_frame(node, link, frame);
 		}
-	} while (link->inflight > before && link->inflight < link->credit && node->rc == 0);
+	} while (link->inflight > before && has_room(node, link) && node->rc == 0);
 	wire_arena_reset(node->arena);
+}
+
+void rep_plan_send(struct rep_node *node, struct rep_link *link)
+{
+	node->inflight = link->inflight;
+	send_link(node, link);
+}
+
+void rep_plan_send_all(struct rep_node *node)
+{
+	node->inflight = 0;
+	for (size_t i = 0; i < node->link_count; i++)
+		node->inflight += node->links[i]->inflight;
+	for (size_t i = 0; i < node->link_count && node->rc == 0; i++)
+		send_link(node, node->links[i]);
 }
 
 size_t rep_plan_scratch(void)

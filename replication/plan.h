@@ -9,6 +9,8 @@
 
 #include "replication/node.h"
 
+void rep_plan_send_all(struct rep_node *node);
+/* One link by itself, as if there were no other. */
 void rep_plan_send(struct rep_node *node, struct rep_link *link);
 /* Size of the scratch that node->frame points to. */
 size_t rep_plan_scratch(void);

@@ -162,8 +162,8 @@ int rep_flush(struct rep_node *node, const struct rep_view *view, struct tr_wall
 			rep_ack_send(node, node->links[i]);
 	if (node->rc == 0)
 		rep_receipt_flush(node);
-	for (size_t i = 0; i < node->link_count && node->rc == 0; i++)
-		rep_plan_send(node, node->links[i]);
+	if (node->rc == 0)
+		rep_plan_send_all(node);
 	if (node->rc == 0) {
 		rep_head_flush(node);
 		rep_summary_flush(node);

@@ -91,12 +91,13 @@ class Node:
         while True:
             try:
                 self.control = Control(self.socket("control"))
-                self.control.ask("health")
-                return
+                if self.listen is None or self.control.ask("status")["listen"]:
+                    return
             except (OSError, ValueError):
-                if self.process.poll() is not None or time.monotonic() > end:
-                    raise Failed(f"{self.name} does not start, see {self.dir}/terraced.log") from None
-                time.sleep(0.02)
+                pass
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise Failed(f"{self.name} does not start, see {self.dir}/terraced.log")
+            time.sleep(0.02)
 
     def socket(self, which):
         return self.dir / "run" / f"{which}.sock"
