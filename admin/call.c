@@ -49,6 +49,18 @@ static void add_hint(struct tc_fault *fault, const char *hint)
 		tc_fault_hint(fault, "%s", tc_said(hint));
 }
 
+/* The faults of a file, as the daemon found them: with their places. */
+static void show_lines(const json_t *lines)
+{
+	for (size_t i = 0; i < json_array_size(lines); i++) {
+		const char *line = json_string_value(json_array_get(lines, i));
+		char *clean = tc_text_clean(line != NULL ? line : "");
+
+		fprintf(stderr, "%s\n", clean);
+		free(clean);
+	}
+}
+
 static void fault_of_reply(struct tc_fault *fault,
     const struct tr_control_reply *reply, const json_t *error)
 {
@@ -69,6 +81,7 @@ static void fault_of_reply(struct tc_fault *fault,
 	else
 		tc_fault_set(
 		    fault, rc, "%s: %s", tc_text_of(usual), said);
+	show_lines(json_object_get(error, "lines"));
 	snprintf(fault->code, sizeof(fault->code), "%s",
 	    reply->code[0] != '\0' ? reply->code : tr_err_code(rc));
 	if (reply->exit_code > 0 && reply->exit_code < 256)

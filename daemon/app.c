@@ -121,11 +121,11 @@ static bool conf_room(struct app *app)
 }
 
 /* All or nothing: with a problem the old configuration stays. */
-static int reload(void *arg, FILE *report)
+static int reload(void *arg, FILE *changed, FILE *report)
 {
 	struct app *app = arg;
 	struct td_conf *conf;
-	unsigned problems, restart;
+	unsigned problems, restart, live;
 	int rc;
 
 	td_notify_reloading();
@@ -136,6 +136,7 @@ static int reload(void *arg, FILE *report)
 		return TR_E_CONF;
 	}
 	restart = td_conf_restart_needed(app->conf, conf, report);
+	live = td_conf_changed(app->conf, conf, changed);
 	rc = td_conf_adopt(conf, app->conf);
 	if (rc == 0)
 		rc = conf_room(app) ? 0 : TR_E_NOMEM;
@@ -145,7 +146,7 @@ static int reload(void *arg, FILE *report)
 		app->old[app->old_count++] = app->conf;
 		app->conf = conf;
 		td_log_open(conf->log_level, conf->log_to);
-		td_log(TD_LOG_NOTICE, "reloaded", "restart_needed=%u file=%s", restart, conf->file);
+		td_log(TD_LOG_NOTICE, "reloaded", "changed=%u restart_needed=%u file=%s", live, restart, conf->file);
 	} else {
 		td_conf_free(conf);
 	}
@@ -221,7 +222,8 @@ static void on_hup(struct ev_loop *loop, ev_signal *watcher, int events)
 	(void)loop, (void)events;
 	if (report == NULL)
 		return;
-	rc = reload(watcher->data, report);
+	/* One list will do here: what is in force stands in the line `reloaded`. */
+	rc = reload(watcher->data, NULL, report);
 	fclose(report);
 	log_lines(rc == 0 ? TD_LOG_NOTICE : TD_LOG_ERROR, rc == 0 ? "restart-needed" : "reload-problem", text);
 	free(text);

@@ -339,22 +339,34 @@ static bool same_value(const struct td_conf *a, const struct td_conf *b, enum co
 	return strcmp(v, w) == 0;
 }
 
-unsigned td_conf_restart_needed(const struct td_conf *old, const struct td_conf *new_conf, FILE *out)
+/* out may be NULL: then they are only counted. */
+static unsigned list_changes(const struct td_conf *old, const struct td_conf *new_conf, bool is_live, FILE *out)
 {
 	const struct conf_full *was = (const struct conf_full *)(const void *)old;
 	const struct conf_full *now = (const struct conf_full *)(const void *)new_conf;
 	unsigned count = 0;
 
 	for (int i = 0; i < CONF_KEYS; i++) {
-		if (td_conf_keys[i].is_live || same_value(old, new_conf, (enum conf_key_id)i))
+		if (td_conf_keys[i].is_live != is_live || same_value(old, new_conf, (enum conf_key_id)i))
 			continue;
 		/* a default that follows the free disk is no change of the file */
 		if (was->origin[i] == NULL && now->origin[i] == NULL)
 			continue;
-		fprintf(out, "%s\n", td_conf_keys[i].path);
+		if (out != NULL)
+			fprintf(out, "%s\n", td_conf_keys[i].path);
 		count++;
 	}
 	return count;
+}
+
+unsigned td_conf_restart_needed(const struct td_conf *old, const struct td_conf *new_conf, FILE *out)
+{
+	return list_changes(old, new_conf, false, out);
+}
+
+unsigned td_conf_changed(const struct td_conf *old, const struct td_conf *new_conf, FILE *out)
+{
+	return list_changes(old, new_conf, true, out);
 }
 
 static int adopt_text(char **field, const char *text)

@@ -41,6 +41,8 @@ void td_conf_free(struct td_conf *conf);
 void td_conf_print(const struct td_conf *conf, bool with_defaults, FILE *out);
 /* Keys that differ and need a restart, one a line; returns the count. */
 unsigned td_conf_restart_needed(const struct td_conf *old, const struct td_conf *new_conf, FILE *out);
+/* Keys that differ and are in force by the reload alone; out may be NULL. */
+unsigned td_conf_changed(const struct td_conf *old, const struct td_conf *new_conf, FILE *out);
 /*
  * Gives new_conf the running values of all keys that need a restart, so that
  * it says what is in force.  0; TR_E_NOMEM, and new_conf must not be used.

@@ -26,9 +26,10 @@ struct td_ingest;
  * is then refused. */
 struct td_ctl_hooks {
 	void *arg;
-	/* Reads the configuration again.  Problems, and keys that need a restart
-	 * (one a line), go to `report`.  0; TR_E_CONF, the old one stays. */
-	int (*reload)(void *arg, FILE *report);
+	/* Reads the configuration again.  Keys that are in force now go to
+	 * `changed`, problems and keys that need a restart to `report`, one a
+	 * line.  0; TR_E_CONF, the old one stays. */
+	int (*reload)(void *arg, FILE *changed, FILE *report);
 	void (*stop)(void *arg); /* the reply has been written when it is called */
 	int (*log_level)(void *arg, const char *level); /* 0; TR_E_USAGE */
 	const struct td_ingest *ingest; /* for `metrics`; may be NULL */

@@ -29,35 +29,44 @@ static json_t *lines_json(const char *text)
 	return list;
 }
 
+static int run_reload(struct td_ctl *ctl, char **changed, char **report)
+{
+	size_t changed_size, report_size;
+	FILE *c = open_memstream(changed, &changed_size), *r = open_memstream(report, &report_size);
+	int rc = TR_E_NOMEM;
+
+	if (c != NULL && r != NULL)
+		rc = ctl->hooks.reload(ctl->hooks.arg, c, r);
+	if (c != NULL && fclose(c) != 0 && rc == 0)
+		rc = TR_E_NOMEM;
+	if (r != NULL && fclose(r) != 0 && rc == 0)
+		rc = TR_E_NOMEM;
+	return rc;
+}
+
 int td_ctl_reload(struct td_ctl_call *call, json_t **out)
 {
 	struct td_ctl *ctl = call->ctl;
-	char *report = NULL;
-	size_t size;
-	FILE *file;
+	char *changed = NULL, *report = NULL;
 	json_t *data;
 	int rc;
 
 	if (ctl->hooks.reload == NULL)
 		return no_hook(call);
-	file = open_memstream(&report, &size);
-	if (file == NULL)
-		return TR_E_NOMEM;
-	rc = ctl->hooks.reload(ctl->hooks.arg, file);
-	if (fclose(file) != 0)
-		rc = rc != 0 ? rc : TR_E_NOMEM;
+	rc = run_reload(ctl, &changed, &report);
 	ctl->reload_failed = rc != 0;
 	if (rc == 0) {
 		ctl->reload_ok_ms = (uint64_t)td_sys_wall().ms;
 		data = td_ctl_data(call);
-		td_ctl_put(data, "changed", json_array());
+		td_ctl_put(data, "changed", lines_json(changed));
 		td_ctl_put(data, "restart_needed", lines_json(report));
 		*out = data;
 	} else {
-		td_ctl_error(call, rc, "%s", report != NULL && report[0] != '\0' ? report
-			: "the configuration has errors; the old one stays");
-		td_ctl_hint(call, "nothing was changed; try `terracectl config check`");
+		/* As many lines as there are faults: too much for a message. */
+		call->error_lines = lines_json(report);
+		td_ctl_error(call, rc, "the new configuration has errors, the old one stays in force");
 	}
+	free(changed);
 	free(report);
 	return rc;
 }

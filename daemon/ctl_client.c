@@ -94,6 +94,8 @@ static void put_error(struct td_ctl_call *call, int rc)
 		json_object_set_new(error, "field", json_string(e->field));
 	if (call->error_record[0] != '\0')
 		json_object_set_new(error, "record", json_string(call->error_record));
+	if (json_array_size(call->error_lines) > 0)
+		json_object_set(error, "lines", call->error_lines);
 	json_object_set_new(object, "error", error);
 	put_line(call->client, object);
 }
@@ -104,6 +106,7 @@ static void free_call(struct td_ctl_call *call)
 	if (call->free_state != NULL)
 		call->free_state(call);
 	json_decref(call->args);
+	json_decref(call->error_lines);
 	free(call);
 }
 

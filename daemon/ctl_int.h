@@ -56,6 +56,7 @@ struct td_ctl_call {
 	json_int_t id;
 	struct td_door_error error;
 	char error_record[TD_UUID_SIZE]; /* "" if none */
+	json_t *error_lines;             /* of a file with many faults; NULL */
 	td_ctl_verb *pump;
 	/* Lines after the request, for bundle import; 0 or an error. */
 	int (*line)(struct td_ctl_call *call, uint8_t *text, size_t size);
