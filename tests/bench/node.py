@@ -103,7 +103,12 @@ class Node:
         return self.dir / "run" / f"{which}.sock"
 
     def ask(self, cmd, **args):
-        return self.control.ask(cmd, **args)
+        try:
+            return self.control.ask(cmd, **args)
+        except (OSError, ValueError):  # a client that was silent for long was let go
+            self.control.close()
+            self.control = Control(self.socket("control"))
+            return self.control.ask(cmd, **args)
 
     def pids(self):
         """Core and its children (the carrier)."""
