@@ -27,52 +27,6 @@ enum {
 	FDS_MAX = 6,
 };
 
-void td_carrier_tell(struct td_carrier *carrier, enum td_pipe_type type,
-    uint32_t link, struct tr_bytes a, struct tr_bytes b)
-{
-	/* Out of memory or a core that reads nothing: start afresh. */
-	if (td_pipe_put(&carrier->pipe, type, link, a, b) != 0)
-		_exit(EX_OSERR);
-}
-
-void td_carrier_tell_down(struct td_carrier *carrier, uint32_t link,
-    enum rep_down_why why, const char *text)
-{
-	uint8_t number = (uint8_t)why;
-
-	td_carrier_tell(carrier, TD_PIPE_DOWN, link,
-	    (struct tr_bytes){&number, 1},
-	    (struct tr_bytes){(const uint8_t *)text, strlen(text)});
-}
-
-bool td_carrier_is_readable(void *socket)
-{
-	int events = 0;
-	size_t size = sizeof(events);
-
-	return zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size) == 0 &&
-	       (events & ZMQ_POLLIN) != 0;
-}
-
-unsigned td_carrier_skip_parts(void *socket)
-{
-	unsigned count = 0;
-	bool more = true;
-
-	while (more) {
-		zmq_msg_t part;
-
-		(void)zmq_msg_init(&part);
-		more = zmq_msg_recv(&part, socket, ZMQ_DONTWAIT) >= 0;
-		if (more) {
-			count++;
-			more = zmq_msg_more(&part) != 0;
-		}
-		(void)zmq_msg_close(&part);
-	}
-	return count;
-}
-
 /* ------------------------------------------------- commands of the core */
 
 static bool take_text(struct tr_bytes in, char *out, size_t cap)
@@ -246,9 +200,9 @@ static int turn(struct td_carrier *carrier)
 	if (is_held_back(carrier)) {
 		/* Take the edges, else poll() would not sleep. */
 		if (carrier->router != NULL)
-			(void)td_carrier_is_readable(carrier->router);
+			(void)td_carrier_socket_is_readable(carrier->router);
 		if (carrier->up.dealer != NULL)
-			(void)td_carrier_is_readable(carrier->up.dealer);
+			(void)td_carrier_socket_is_readable(carrier->up.dealer);
 	} else {
 		any = td_carrier_down_read(carrier) || any;
 		any = td_carrier_up_read(carrier) || any;

@@ -236,7 +236,7 @@ bool td_carrier_down_retry(struct td_carrier *carrier)
 	return any ||
 	       (carrier->router != NULL && carrier->blocked != NULL &&
 	           td_pipe_waiting(&carrier->pipe) < TD_CARRIER_PIPE_MAX &&
-	           td_carrier_is_readable(carrier->router));
+	           td_carrier_socket_is_readable(carrier->router));
 }
 
 /* ------------------------------------------------------------ receiving */
@@ -379,7 +379,7 @@ bool td_carrier_down_read(struct td_carrier *carrier)
 		        0) {
 			parts = 2;
 			if (zmq_msg_more(&payload))
-				parts += td_carrier_skip_parts(carrier->router);
+				parts += td_carrier_socket_skip_parts(carrier->router);
 			take(carrier, &route, &payload, parts);
 		}
 		(void)zmq_msg_close(&route);

@@ -6,6 +6,8 @@
  *     carrier_down.c   ROUTER: children           carrier_peer.c   its tables
  *     carrier_up.c     DEALER: the parent
  *     carrier_queue.c  frames that a slow peer did not take yet
+ *     carrier_tell.c   words to the core
+ *     carrier_socket.c what both sides ask of a socket
  */
 #ifndef DAEMON_CARRIER_INT_H
 #define DAEMON_CARRIER_INT_H
@@ -119,11 +121,18 @@ struct td_carrier {
 	bool has_conf, has_start;
 };
 
+/* ---- carrier_tell.c ---- */
 /* To the core; the pipe out of memory ends the process. */
 void td_carrier_tell(struct td_carrier *carrier, enum td_pipe_type type,
     uint32_t link, struct tr_bytes a, struct tr_bytes b);
 void td_carrier_tell_down(struct td_carrier *carrier, uint32_t link,
     enum rep_down_why why, const char *text);
+
+/* ---- carrier_socket.c ---- */
+/* True if the socket has a message.  Also takes the edge of its ZMQ_FD. */
+bool td_carrier_socket_is_readable(void *socket);
+/* Reads and drops the parts that follow; their count. */
+unsigned td_carrier_socket_skip_parts(void *socket);
 
 /* ---- carrier_down.c ---- */
 /* 0; TR_E_IO and *why if the address cannot be bound. */
@@ -145,10 +154,5 @@ void td_carrier_up_close(struct td_carrier *carrier, uint32_t number);
 bool td_carrier_up_watch(struct td_carrier *carrier); /* monitor */
 bool td_carrier_up_read(struct td_carrier *carrier);
 bool td_carrier_up_retry(struct td_carrier *carrier);
-
-/* True if the socket has a message.  Also takes the edge of its ZMQ_FD. */
-bool td_carrier_is_readable(void *socket);
-/* Reads and drops the parts that follow; their count. */
-unsigned td_carrier_skip_parts(void *socket);
 
 #endif

@@ -147,7 +147,7 @@ bool td_carrier_up_retry(struct td_carrier *carrier)
 	}
 	/* Sending may have taken the edge that told of a message. */
 	return any || (td_pipe_waiting(&carrier->pipe) < TD_CARRIER_PIPE_MAX &&
-	                  td_carrier_is_readable(up->dealer));
+	                  td_carrier_socket_is_readable(up->dealer));
 }
 
 /* ------------------------------------------------------------ receiving */
@@ -214,7 +214,7 @@ static void take(struct td_carrier *carrier, zmq_msg_t *payload)
 	struct tr_bytes msg;
 
 	if (zmq_msg_more(payload)) {
-		(void)td_carrier_skip_parts(up->dealer);
+		(void)td_carrier_socket_skip_parts(up->dealer);
 		end(carrier, REP_DOWN_CLOSED,
 		    "the parent sent a message of several parts");
 		return;

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The carrier with real processes over loopback, and the slow-link proxy that
 # other tests put between two nodes.
-NET_DAEMON := address carrier carrier_down carrier_peer carrier_queue carrier_up codec \
-	curve net net_proc net_set pipe resolve sandbox spawn sys
+NET_DAEMON := address carrier carrier_down carrier_peer carrier_queue carrier_socket carrier_tell \
+	carrier_up codec curve net net_proc net_set pipe resolve sandbox spawn sys
 NET_BINS   := $(addprefix $(B)/tests/net/,test_carrier test_hostile test_slowlink)
 
 $(B)/tests/net/test_carrier $(B)/tests/net/test_hostile: $(B)/tests/net/%: $(B)/tests/net/%.o \
