@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* door_int -- shared by door.c (the line) and door_value.c (one value).  Private. */
+/*
+ * door_int -- shared by door.c (the line), door_value.c (one value) and
+ * door_refuse.c (what is wrong with either).  Private.
+ */
 #ifndef DAEMON_DOOR_INT_H
 #define DAEMON_DOOR_INT_H
 
@@ -32,16 +35,19 @@ struct td_door {
 	uint8_t bytes[TD_DOOR_BYTES_MAX];
 };
 
+/* ---- door_refuse.c ---- */
 /* Fills the error and returns rc. */
 int td_door_refuse(struct td_door *door, int rc, struct tr_bytes field, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 int td_door_wrong_type(struct td_door *door, const struct td_door_member *m, const char *want);
+bool td_door_is(struct tr_bytes a, const char *b);
+
+/* ---- door_value.c ---- */
 int td_door_find_unit(struct td_door *door, const struct td_door_member *m,
     struct tr_bytes name, struct tr_nid *out);
 /* Adds the value or values of one field that is neither personal nor the machine's. */
 int td_door_value(struct td_door *door, const struct rep_field *field,
     const struct td_door_member *m);
-bool td_door_is(struct tr_bytes a, const char *b);
 
 /* For printf's "%.*s": the name of a member, shortened. */
 #define TD_DOOR_NAME(m) \

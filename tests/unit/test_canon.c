@@ -3,7 +3,7 @@
  * The canonical export: exactly these bytes.
  * Method: lines through the door into a real node, the object as text.
  */
-// needs: daemon/canon.o daemon/json_write.o daemon/sock.o daemon/door.o daemon/door_value.o daemon/door_explain.o daemon/json_read.o daemon/text.o daemon/line.o proto/control.o tests/lib/memview.o
+// needs: daemon/canon.o daemon/json_write.o daemon/sock.o daemon/door.o daemon/door_refuse.o daemon/door_value.o daemon/door_explain.o daemon/json_read.o daemon/text.o daemon/line.o proto/control.o tests/lib/memview.o
 #include "daemon/canon.h"
 
 #include "daemon/door.h"

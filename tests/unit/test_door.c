@@ -4,7 +4,7 @@
  * field and a sentence.
  * Method: lines as text against a real node, results field by field.
  */
-// needs: daemon/door.o daemon/door_value.o daemon/door_explain.o daemon/json_read.o daemon/text.o proto/control.o tests/lib/memview.o
+// needs: daemon/door.o daemon/door_refuse.o daemon/door_value.o daemon/door_explain.o daemon/json_read.o daemon/text.o proto/control.o tests/lib/memview.o
 #include "daemon/door.h"
 
 #include "proto/limits.h"
