@@ -101,8 +101,14 @@ class Bench:
         self.until(f"{node.name} ready", 60, up)
         node.ask("wait", what="synced", timeout_seconds=60)
 
-    def up(self, node):
-        return next(p for p in node.ask("peers")["peers"] if p["direction"] == "up")
+    def wire(self, parent):
+        """Bytes of TCP to and from a parent with one child: compressed, encrypted, as the line carries them."""
+        if shutil.which("ss") is None:
+            return []
+        port = parent.listen.rsplit(":", 1)[1]
+        run = subprocess.run(["ss", "-tinH", f"dport = :{port}"], capture_output=True, text=True, check=True)
+        return [sum(int(w.split(":")[1]) for w in run.stdout.split() if w.startswith(name + ":"))
+                for name in ("bytes_sent", "bytes_received")]
 
     def timed(self, leaf, hub, unit, start):
         """Seconds until the hub holds all of the leaf's, and until the leaf knows it."""
@@ -144,11 +150,14 @@ class Bench:
         self.ready(leaf)
         time.sleep(IDLE_S)
         idle = {"idle_leaf_pss_kib": pss_kib(leaf.pids()), "idle_hub_pss_kib": pss_kib(hub.pids())}
-        before = self.up(leaf)["sent_bytes"]
+        self.cases()
+        before = self.wire(hub)
         rate, cpu = self.load(leaf, hub, STREET)
-        wire = (self.up(leaf)["sent_bytes"] - before) / self.n
+        names = ("wire_bytes_per_record", "wire_down_bytes_per_record")
+        wire = {name: (now - was) / self.n for name, now, was in zip(names, self.wire(hub), before)}
         return {"leaf_to_hub_records_per_s": rate, "leaf_to_hub_cpu_us": cpu, "leaf_to_hub_cpu_us_sum": sum(cpu.values()),
-                "wire_bytes_per_record": wire, "busy_leaf_pss_kib": pss_kib(leaf.pids()),
+                **wire,
+                "busy_leaf_pss_kib": pss_kib(leaf.pids()),
                 "busy_hub_pss_kib": pss_kib(hub.pids()), **idle}
 
     def part_shuffled(self):
