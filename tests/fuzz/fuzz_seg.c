@@ -16,7 +16,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	TR_ASSERT(seg->count >= 1 && seg->count <= TR_SEG_OPS_MAX);
 	TR_ASSERT(seg->count == seg->n_op);
 	TR_ASSERT(seg->sig.len == 64);
-	TR_ASSERT(seg->prev.len == 0 || seg->prev.len == 32);
 	TR_ASSERT(seg->n_ctx <= TR_VECTOR_MAX);
 	for (size_t i = 0; i < seg->n_op; i++) {
 		struct tr_bytes entry = {seg->op[i].data, seg->op[i].len};
