@@ -13,10 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
-
-#include <xxhash.h>
 
 #include "daemon/store_int.h"
 #include "daemon/sys.h"
@@ -24,99 +21,7 @@
 #include "proto/limits.h"
 #include "proto/wire.h"
 
-#define FULL_BYTES (256u * 1024) /* less than this on the disk: full */
-
-const char *const td_store_tables[REP_T_COUNT] = {
-	[REP_T_META] = "meta", [REP_T_LOG] = "log", [REP_T_SEG] = "seg",
-	[REP_T_OPEN] = "open", [REP_T_PEND] = "pend", [REP_T_REC] = "rec",
-	[REP_T_ROW] = "row", [REP_T_OPS] = "ops", [REP_T_SRC] = "src",
-	[REP_T_DIR] = "dir", [REP_T_CONFLICT] = "conflict",
-	[REP_T_CERT] = "cert", [REP_T_UNIT] = "unit", [REP_T_PEER] = "peer",
-	[REP_T_HEAD] = "head", [REP_T_RCPT] = "rcpt",
-	[REP_T_INVITE] = "invite", [REP_T_KEY] = "key",
-	[REP_T_VIOLATION] = "violation",
-};
-
-const char *td_store_table_name(enum rep_table table)
-{
-	return (unsigned)table < REP_T_COUNT ? td_store_tables[table] : "?";
-}
-
-const char *td_store_error(const struct td_store *store)
-{
-	return store != NULL ? store->text : td_store_said();
-}
-
-/*
- * LMDB calls a write that was cut short EIO, and that is what a disk gives
- * when it runs full in the middle of one.  Taking it for "full" is safe: the
- * pages belong to no committed tree and the next commit writes them again.
- */
-static bool disk_is_full(const struct td_store *store)
-{
-	struct statvfs fs;
-
-	return statvfs(store->dir, &fs) == 0 &&
-	    (uint64_t)fs.f_bavail * fs.f_frsize < FULL_BYTES;
-}
-
-int td_store_fault(struct td_store *store, int mdb_rc, const char *what)
-{
-	int rc;
-
-	if (mdb_rc == EIO && disk_is_full(store))
-		mdb_rc = ENOSPC;
-	switch (mdb_rc) {
-	case MDB_NOTFOUND: return TR_E_NOTFOUND;
-	case MDB_MAP_FULL:
-	case MDB_TXN_FULL:
-	case ENOSPC:
-	case EFBIG:
-	case EDQUOT: rc = TR_E_FULL; break;
-	case MDB_CORRUPTED:
-	case MDB_PAGE_NOTFOUND:
-	case MDB_INVALID:
-	case MDB_VERSION_MISMATCH:
-	case MDB_INCOMPATIBLE: rc = TR_E_DAMAGED; break;
-	case ENOMEM: rc = TR_E_NOMEM; break;
-	case EACCES:
-	case EPERM:
-	case EROFS: rc = TR_E_PERM; break;
-	default: rc = TR_E_IO; break;
-	}
-	if (rc == TR_E_IO)
-		store->is_dead = true;
-	snprintf(store->text, sizeof(store->text), "%s: %s: %s", store->dir,
-	    what, mdb_strerror(mdb_rc));
-	return rc;
-}
-
-/* ------------------------------------------------------------ checked values */
-
-/*
- * The key's hash seeds the body's, the table seeds the key's: a value that
- * turns up under another key or in another table does not fit either.
- */
-uint64_t td_store_sum(unsigned table, const MDB_val *key, const void *body, size_t size)
-{
-	uint64_t seed = XXH3_64bits_withSeed(key->mv_data, key->mv_size, table + 1u);
-
-	return XXH3_64bits_withSeed(body, size, seed);
-}
-
-int td_store_unseal(unsigned table, const MDB_val *key, const MDB_val *value,
-    struct tr_bytes *body)
-{
-	const uint8_t *data = value->mv_data;
-	size_t size = value->mv_size;
-
-	if (size < TD_STORE_HEAD || data[0] != TR_STORE_FORMAT)
-		return TR_E_DAMAGED;
-	if (wire_get_le64(data + 1) != td_store_sum(table, key, data + TD_STORE_HEAD, size - TD_STORE_HEAD))
-		return TR_E_DAMAGED;
-	*body = (struct tr_bytes){data + TD_STORE_HEAD, size - TD_STORE_HEAD};
-	return 0;
-}
+/* ------------------------------------------------------------------- reading */
 
 static int unseal_row(struct td_store *store, enum rep_table table,
     const MDB_val *key, const MDB_val *value, struct tr_bytes *body)
@@ -129,8 +34,6 @@ static int unseal_row(struct td_store *store, enum rep_table table,
 		    store->dir, td_store_tables[table]);
 	return rc;
 }
-
-/* ------------------------------------------------------------------- reading */
 
 static MDB_val val(struct tr_bytes bytes)
 {

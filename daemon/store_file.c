@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store as files: made, locked, copied. */
+/* The store as files: made and copied. */
 #include "daemon/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,50 +15,14 @@
 #include "proto/limits.h"
 #include "proto/wire.h"
 
-/* One sentence for callers without a store; one thread uses the store. */
-static char said[TD_STORE_TEXT_MAX];
-
-void td_store_say(const char *dir, const char *fmt, ...)
-{
-	size_t used = 0;
-	va_list ap;
-
-	if (dir != NULL)
-		used = (size_t)snprintf(said, sizeof(said), "%s: ", dir);
-	if (used >= sizeof(said))
-		return;
-	va_start(ap, fmt);
-	vsnprintf(said + used, sizeof(said) - used, fmt, ap);
-	va_end(ap);
-}
-
-const char *td_store_said(void)
-{
-	return said;
-}
-
-static int say_errno(const char *path, const char *what)
-{
-	int err = errno;
-
-	td_store_say(path, "%s: %s", what, strerror(err));
-	if (err == EACCES || err == EPERM || err == EROFS)
-		return TR_E_PERM;
-	if (err == ENOSPC || err == EDQUOT)
-		return TR_E_FULL;
-	if (err == ENOENT || err == ENOTDIR)
-		return TR_E_NOTFOUND;
-	return TR_E_IO;
-}
-
-int td_store_sync_dir(const char *dir)
+static int sync_dir(const char *dir)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
 
 	if (fd < 0)
-		return say_errno(dir, "open");
+		return td_store_say_errno(dir, "open");
 	if (fsync(fd) != 0)
-		rc = say_errno(dir, "fsync");
+		rc = td_store_say_errno(dir, "fsync");
 	close(fd);
 	return rc;
 }
@@ -76,49 +38,9 @@ static int sync_parent(const char *dir)
 		parent[n - 1] = '\0';
 	slash = strrchr(parent, '/');
 	if (slash == NULL)
-		return td_store_sync_dir(".");
+		return sync_dir(".");
 	slash[slash == parent ? 1 : 0] = '\0';
-	return td_store_sync_dir(parent);
-}
-
-/* ---------------------------------------------------------------------- lock */
-
-static void pid_read(int fd, char *out, size_t cap)
-{
-	ssize_t n = pread(fd, out, cap - 1, 0);
-
-	out[n > 0 ? n : 0] = '\0';
-	out[strspn(out, "0123456789")] = '\0';
-}
-
-int td_store_lock(const char *dir, int *out)
-{
-	char path[PATH_MAX + 8], pid[24];
-	int fd, len;
-
-	snprintf(path, sizeof(path), "%s/lock", dir);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return say_errno(path, "open");
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-		int rc = TR_E_BUSY;
-
-		if (errno != EWOULDBLOCK) {
-			rc = say_errno(path, "lock");
-		} else {
-			pid_read(fd, pid, sizeof(pid));
-			td_store_say(dir, "another terraced (pid %s) uses it",
-			    pid[0] != '\0' ? pid : "unknown");
-		}
-		close(fd);
-		return rc;
-	}
-	/* For people; the lock itself is what counts. */
-	len = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
-	if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)len, 0) != len)
-		(void)0; /* a full disk must not keep the daemon from starting */
-	*out = fd;
-	return 0;
+	return sync_dir(parent);
 }
 
 /* ---------------------------------------------------------------------- make */
@@ -210,13 +132,13 @@ static int say_mdb(const char *dir, int mdb_rc)
 static int env_move(const char *temp, const char *dir)
 {
 	char from[PATH_MAX + 32], to[PATH_MAX + 32];
-	int rc = td_store_sync_dir(temp);
+	int rc = sync_dir(temp);
 
 	snprintf(from, sizeof(from), "%s/data.mdb", temp);
 	snprintf(to, sizeof(to), "%s/data.mdb", dir);
 	if (rc == 0 && rename(from, to) != 0)
-		rc = say_errno(to, "rename");
-	return rc == 0 ? td_store_sync_dir(dir) : rc;
+		rc = td_store_say_errno(to, "rename");
+	return rc == 0 ? sync_dir(dir) : rc;
 }
 
 static int make_locked(const char *dir, size_t map_bytes)
@@ -233,7 +155,7 @@ static int make_locked(const char *dir, size_t map_bytes)
 	}
 	temp_remove(temp);
 	if (mkdir(temp, 0700) != 0)
-		return say_errno(temp, "mkdir");
+		return td_store_say_errno(temp, "mkdir");
 	rc = say_mdb(dir, env_make(temp, map_bytes));
 	if (rc == 0)
 		rc = env_move(temp, dir);
@@ -250,7 +172,7 @@ int td_store_make(const char *dir, size_t map_bytes)
 		if (rc != 0)
 			return rc;
 	} else if (errno != EEXIST) {
-		return say_errno(dir, "mkdir");
+		return td_store_say_errno(dir, "mkdir");
 	}
 	rc = td_store_lock(dir, &fd);
 	if (rc != 0)
@@ -294,13 +216,13 @@ int td_store_backup(struct td_store *store, const char *dir)
 		return TR_E_SIZE;
 	temp_remove(temp);
 	if (mkdir(temp, 0700) != 0)
-		rc = say_errno(temp, "mkdir");
+		rc = td_store_say_errno(temp, "mkdir");
 	else
 		rc = say_mdb(temp, mdb_env_copy2(store->env, temp, MDB_CP_COMPACT));
 	if (rc == 0)
 		rc = copy_check(store, temp);
 	if (rc == 0)
-		rc = td_store_sync_dir(temp);
+		rc = sync_dir(temp);
 	if (rc == 0 && rename(temp, dir) != 0) { /* only onto nothing or an empty folder */
 		rc = errno == ENOTEMPTY || errno == EEXIST ? TR_E_EXISTS : TR_E_IO;
 		td_store_say(dir, "%s", rc == TR_E_EXISTS ? "the folder is not empty" : strerror(errno));
@@ -308,7 +230,7 @@ int td_store_backup(struct td_store *store, const char *dir)
 	if (rc == 0)
 		rc = sync_parent(dir);
 	if (rc != 0) {
-		snprintf(store->text, sizeof(store->text), "%s", said);
+		snprintf(store->text, sizeof(store->text), "%s", td_store_said());
 		temp_remove(temp);
 	}
 	return rc;

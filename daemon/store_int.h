@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* store_int -- what the three files of the store share.  Nobody else includes it. */
+/*
+ * store_int -- what the store's own files share.  Nobody else includes it.
+ *
+ *     store_file.c   make and back up, at the top
+ *     store_stat.c   how full, how fast, how sound
+ *     store.c        the environment, transactions, views
+ *     store_seal.c   form on the disk     store_lock.c, store_say.c   below all
+ */
 #ifndef DAEMON_STORE_INT_H
 #define DAEMON_STORE_INT_H
 
@@ -37,23 +44,27 @@ struct td_store {
 	char text[TD_STORE_TEXT_MAX];
 };
 
-extern const char *const td_store_tables[REP_T_COUNT];
-
+/* ---- store_say.c ---- */
 /* LMDB's or errno's number -> TR_E_*; writes the sentence. */
 int td_store_fault(struct td_store *store, int mdb_rc, const char *what);
 /* Sentence for callers that have no store yet: td_store_error(NULL). */
 void td_store_say(const char *dir, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The same from errno; returns its TR_E_*. */
+int td_store_say_errno(const char *path, const char *what);
 const char *td_store_said(void);
 
+/* ---- store_seal.c ---- */
+extern const char *const td_store_tables[REP_T_COUNT];
 uint64_t td_store_sum(unsigned table, const MDB_val *key, const void *body, size_t size);
 /* Body of a stored value.  0; TR_E_DAMAGED. */
 int td_store_unseal(unsigned table, const MDB_val *key, const MDB_val *value, struct tr_bytes *body);
-/* Read transaction of the committed data, renewed.  NULL if that failed. */
-MDB_txn *td_store_reader(struct td_store *store);
 
+/* ---- store_lock.c ---- */
 /* fd of DIR/lock, held; or TR_E_BUSY, TR_E_PERM, TR_E_IO. */
 int td_store_lock(const char *dir, int *fd);
-/* fsync of a folder. */
-int td_store_sync_dir(const char *dir);
+
+/* ---- store.c ---- */
+/* Read transaction of the committed data, renewed.  NULL if that failed. */
+MDB_txn *td_store_reader(struct td_store *store);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: daemon/store.o daemon/store_file.o daemon/store_stat.o daemon/sys.o
+// needs: daemon/store.o daemon/store_file.o daemon/store_lock.o daemon/store_say.o daemon/store_seal.o daemon/store_stat.o daemon/sys.o
 /*
  * Goal: what the store says it has is what was put, and damage is never
  * handed out as data.  Method: real environments in temporary folders; the
