@@ -13,10 +13,10 @@
 #include "proto/err.h"
 #include "proto/wire.h"
 
-/* "TRCFENCE" store(8) inc(8) own ops(8) XXH3-64 of what stands before (8) */
+/* "TRCFENCE" store(8) inc(8) own ops(8) counter of HEAD(8) XXH3-64 of what stands before (8) */
 #define MAGIC "TRCFENCE"
-#define BODY 32
-#define SIZE 40
+#define BODY 40
+#define SIZE 48
 
 struct td_fence {
 	int fd;
@@ -34,6 +34,7 @@ static void load(struct td_fence *fence)
 	fence->said.store = wire_get_le64(b + 8);
 	fence->said.inc = wire_get_le64(b + 16);
 	fence->said.own_ops = wire_get_le64(b + 24);
+	fence->said.head_ctr = wire_get_le64(b + 32);
 	fence->is_known = true;
 }
 
@@ -78,6 +79,7 @@ int td_fence_write(struct td_fence *fence, const struct rep_fence *now)
 	wire_put_le64(b + 8, now->store);
 	wire_put_le64(b + 16, now->inc);
 	wire_put_le64(b + 24, now->own_ops);
+	wire_put_le64(b + 32, now->head_ctr);
 	wire_put_le64(b + BODY, XXH3_64bits(b, BODY));
 	if (pwrite(fence->fd, b, sizeof(b), 0) != SIZE)
 		return TR_E_IO;

@@ -44,6 +44,7 @@ struct rep_batch;
  */
 struct rep_fence {
 	uint64_t store, inc, own_ops;
+	uint64_t head_ctr;         /* nobody believes a HEAD whose counter went back */
 };
 
 struct rep_conf {

@@ -2,7 +2,7 @@
 /*
  * The second opinion on sets, lists and counts: an element is in a set when
  * some ADD of it was seen by no REMOVE of it; a list has every item once; a
- * count is the sum of the largest total of each author.
+ * count is the sum of the largest total of each author and incarnation.
  */
 #include "tests/sim/oracle.h"
 
@@ -19,7 +19,7 @@ struct entry {
 	uint16_t field;
 	enum rep_merge_kind merge;
 	unsigned op;
-	uint64_t author;
+	uint64_t author, inc;
 	bool is_remove;
 	char word[WORD_MAX];
 	int64_t number;
@@ -50,7 +50,7 @@ static void take_op(void *arg, unsigned index, const struct rep_op *op, const st
 		if (f->merge == REP_MERGE_LIST && f->type != REP_TYPE_TEXT)
 			continue; /* rides on the text of the same report */
 		TR_ASSERT(r->count < ENTRIES_MAX);
-		*e = (struct entry){.field = f->id, .merge = f->merge, .op = index, .author = cause->author.v,
+		*e = (struct entry){.field = f->id, .merge = f->merge, .op = index, .author = cause->author.v, .inc = cause->inc,
 		    .is_remove = v->act == TR_ACT_REMOVE, .number = v->i};
 		memcpy(e->word, v->t.data, v->t.size < WORD_MAX ? v->t.size : WORD_MAX - 1);
 		r->count++;
@@ -115,6 +115,7 @@ static int64_t count_total(const struct rows *r, uint16_t field)
 
 		for (unsigned k = 0; k < r->count && is_largest; k++)
 			if (k != i && r->entry[k].field == field && r->entry[k].author == r->entry[i].author &&
+			    r->entry[k].inc == r->entry[i].inc &&
 			    (r->entry[k].number > r->entry[i].number ||
 				(r->entry[k].number == r->entry[i].number && k < i)))
 				is_largest = false;
