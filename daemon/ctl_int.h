@@ -2,6 +2,9 @@
 /*
  * ctl_int -- what the verbs (ctl_*.c) share.  Private to them.
  *
+ * From the top: ctl.c (sockets), ctl_client.c (one connection), ctl_request.c
+ * (which verb), the verbs, ctl_arg.c (arguments, values), ctl_answer.c.
+ *
  * A call is one request in work.  A client has at most one; its next line is
  * read when the call is answered (bundle import reads its own lines).
  *
@@ -96,25 +99,23 @@ struct td_ctl {
 	bool reload_failed;
 };
 
-/* ------------------------------------------------------- answers (ctl_client.c) */
+/* ------------------------------------------------------- answers (ctl_answer.c) */
 
+/* One line to a client; takes the object. */
+void td_ctl_line(struct td_ctl_client *client, json_t *take_object);
 /* One piece of a stream; takes data.  A reader that is too slow is dropped later. */
 void td_ctl_piece(struct td_ctl_call *call, json_t *take_data);
 /* The same with data that is JSON text already. */
 void td_ctl_piece_text(struct td_ctl_call *call, const char *before, const struct td_out *text, const char *behind);
-/* Ends a call that was TD_CTL_LATER: rc 0 with data (taken), or an error. */
+/* Ends a call: rc 0 with data (taken; NULL = {}), or an error.  TD_CTL_LATER: it goes on. */
 void td_ctl_answer(struct td_ctl_call *call, int rc, json_t *take_data);
+/* Of one that nobody waits for any more. */
+void td_ctl_call_free(struct td_ctl_call *call);
 /* Says what an error is about; returns rc. */
 int td_ctl_error(struct td_ctl_call *call, int rc, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void td_ctl_hint(struct td_ctl_call *call, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-int td_ctl_client_add(struct td_ctl *ctl, int fd, bool is_admin);
-void td_ctl_client_drop(struct td_ctl_client *client);
-/* Finds the verb and starts it (ctl.c); the text is one line. */
-void td_ctl_request(struct td_ctl_client *client, uint8_t *text, size_t size);
-/* Handles what a verb or a pump returned (ctl_client.c). */
-void td_ctl_result(struct td_ctl_call *call, int rc, json_t *data);
 
 /* ------------------------------------------------------ arguments (ctl_arg.c) */
 
@@ -192,5 +193,15 @@ td_ctl_verb td_ctl_reload, td_ctl_config_show, td_ctl_log_level, td_ctl_stop_ver
 
 /* The ring of `events` (ctl_event.c). */
 void td_ctl_on_trace(void *ctl, int64_t wall_ms, const struct rep_trace *trace);
+
+/* ------------------------------------------- requests, connections: above the verbs */
+
+/* ctl_request.c: finds the verb and starts it; the text is one line. */
+void td_ctl_request(struct td_ctl_client *client, uint8_t *text, size_t size);
+/* Its table against the protocol's: same names in the same order. */
+void td_ctl_request_check(void);
+/* ctl_client.c */
+int td_ctl_client_add(struct td_ctl *ctl, int fd, bool is_admin);
+void td_ctl_client_drop(struct td_ctl_client *client);
 
 #endif
