@@ -285,6 +285,14 @@ static int note_entry(struct rep_node *node, struct rep_link *link, const Terrac
 	return 0;
 }
 
+static bool has_session(struct rep_node *node, const struct rep_link *file)
+{
+	const struct rep_link *link =
+	    file->way == REP_WAY_UP ? node->links[0] : rep_link_of_peer(node, file->peer);
+
+	return link == NULL || link->session != 0;
+}
+
 /* A neighbour said by file what it holds: as good as by link. */
 static void note_file(struct rep_node *node, const struct rep_link *link, struct rep_log *log, uint64_t seq)
 {
@@ -292,11 +300,14 @@ static void note_file(struct rep_node *node, const struct rep_link *link, struct
 	struct rep_way *real = &log->way[link->way];
 
 	if (peer == NULL || (link->peer.v != node->cert.parent.v && peer->parent.v != node->cert.nid.v) ||
-	    real->acked >= seq)
+	    real->acked == seq)
 		return;
+	/* Less than before: its store was restored, or this file is an old one.
+	 * A session knows better; without one it costs bytes at most. */
+	if (seq < real->acked && has_session(node, link))
+		return;
+	real->sent = seq < real->acked || real->sent < seq ? seq : real->sent;
 	real->acked = seq;
-	if (real->sent < seq)
-		real->sent = seq;
 	if (log->stored)
 		rep_log_store(node, log);
 }

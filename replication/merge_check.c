@@ -22,6 +22,9 @@
 #define NEED_VALUE 16
 
 #define DEG_MAX 1800000000 /* 180 degrees in 1e-7 */
+#define COUNT_MAX ((int64_t)1 << 53) /* one cell; a sum of all cells cannot overflow */
+#define TIME_MIN_MS INT64_C(-2208988800000)  /* 1900, as at the doors: differences of */
+#define TIME_MAX_MS INT64_C(253402300799999) /* 9999   two times cannot overflow */
 
 /* What the values of an op are, in one walk. */
 struct scan {
@@ -56,12 +59,12 @@ static bool int_ok(const struct rep_field *f, int64_t i)
 		return i != 0;
 	case REP_TYPE_INT:
 		if (f->merge == REP_MERGE_COUNT)
-			return i >= 0;
+			return i >= 0 && i <= COUNT_MAX;
 		if (f->merge == REP_MERGE_LIST) /* percent of a report */
 			return i >= 0 && i <= 100;
 		return true;
 	case REP_TYPE_TIME:
-		return true;
+		return i >= TIME_MIN_MS && i <= TIME_MAX_MS;
 	case REP_TYPE_TEXT:
 	case REP_TYPE_ID:
 	case REP_TYPE_UNITS:

@@ -101,6 +101,18 @@ static void remember(struct rep_node *node, const struct rep_write *w, const str
 
 /* ---- which record ---- */
 
+/* An id names one record: its items, ops and history are kept by id alone. */
+static int is_of_other_kind(struct rep_node *node, uint8_t kind, const struct tr_rec_id *id)
+{
+	static const uint8_t kinds[] = {TR_KIND_CASE, TR_KIND_STAFF, TR_KIND_DIRECTIVE, TR_KIND_UNIT};
+	int rc = TR_E_NOTFOUND;
+
+	for (size_t i = 0; i < sizeof(kinds) && rc == TR_E_NOTFOUND; i++)
+		if (kinds[i] != kind)
+			rc = rep_record_load(node->record, node->view, kinds[i], id);
+	return rc == 0 ? TR_E_EXISTS : rc;
+}
+
 /* 0: node->record is loaded; TR_E_NOTFOUND: r->id is where a new one would be. */
 static int locate(struct rep_node *node, const struct rep_write *w, struct rep_reply *r)
 {
@@ -108,8 +120,10 @@ static int locate(struct rep_node *node, const struct rep_write *w, struct rep_r
 	const struct rep_value *id = value_of(w, F_CASE_SOURCE_ID);
 
 	if (w->has_id) {
+		int rc = rep_record_load(node->record, node->view, w->kind, &w->id);
+
 		r->id = w->id;
-		return rep_record_load(node->record, node->view, w->kind, &w->id);
+		return rc == TR_E_NOTFOUND && !w->must_exist ? is_of_other_kind(node, w->kind, &w->id) : rc;
 	}
 	if (w->kind == TR_KIND_CASE && source != NULL && id != NULL &&
 	    source->type == REP_VALUE_TEXT && id->type == REP_VALUE_TEXT &&

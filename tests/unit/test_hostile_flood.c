@@ -155,6 +155,32 @@ static void a_frontier_names_a_log_once(void **state)
 	rig_end(&r);
 }
 
+/* An application that names a member of staff as its case. */
+static void an_id_names_one_record(void **state)
+{
+	struct rep_value post = {10, TR_ACT_SET, REP_VALUE_TEXT, 0, UNIT_TEXT("warden")};
+	struct rep_value title = {14, TR_ACT_SET, REP_VALUE_TEXT, 0, UNIT_TEXT("noise")};
+	struct rep_write w = {.ticket = 5, .kind = TR_KIND_STAFF, .values = &post, .value_count = 1};
+	struct rep_event event = {.kind = REP_EV_WRITE, .write = &w};
+	struct rig r;
+
+	(void)state;
+	rig_begin(&r, RIG_TOP);
+	rig_step(&r, &event);
+	assert_int_equal(r.reply.rc, 0);
+	w.kind = TR_KIND_CASE;
+	w.has_id = true;
+	w.id = r.reply.id;
+	w.values = &title;
+	rig_step(&r, &event);
+	assert_int_equal(r.reply.rc, TR_E_EXISTS);
+	assert_int_equal(memview_rows(r.mv, REP_T_REC), 1);
+	w.id.b[15] ^= 1;
+	rig_step(&r, &event);
+	assert_int_equal(r.reply.rc, 0);
+	rig_end(&r);
+}
+
 /* "Your own log was further": a restore from a backup would look so. */
 static void claims_about_our_own_past_wear_off(void **state)
 {
@@ -234,6 +260,7 @@ int main(void)
 	    cmocka_unit_test(one_log_has_one_handle),
 	    cmocka_unit_test(a_frontier_names_a_log_once),
 	    cmocka_unit_test(claims_about_our_own_past_wear_off),
+	    cmocka_unit_test(an_id_names_one_record),
 	    cmocka_unit_test(hellos_cost_little),
 	    cmocka_unit_test(forged_segments_do_not_fill_the_log),
 	};

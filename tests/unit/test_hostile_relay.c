@@ -212,6 +212,78 @@ static void receipts_are_the_top_nodes(void **state)
 	}
 }
 
+/* ---- files ---- */
+
+static void bundle(struct rig *r, enum rig_who from, enum rep_event_kind kind, Terrace__Msg *msg)
+{
+	struct rep_event event = {.kind = kind, .peer = r->party[from].nid};
+	uint8_t frame[512];
+
+	if (msg != NULL) {
+		msg->session = 1;
+		event.frame = (struct tr_bytes){frame, wire_msg_encode(msg, frame)};
+	}
+	rig_step(r, &event);
+	assert_int_equal(r->rc, 0);
+}
+
+/* A bundle in which the street says how much of the hub's log it holds. */
+static void said_by_file(struct rig *r, uint64_t inc, uint64_t seq)
+{
+	Terrace__Msg def_msg = TERRACE__MSG__INIT, f_msg = TERRACE__MSG__INIT;
+	Terrace__LogDef def = TERRACE__LOG_DEF__INIT;
+	Terrace__Frontier f = TERRACE__FRONTIER__INIT;
+	Terrace__FEnt e = TERRACE__FENT__INIT, *list[1] = {&e};
+
+	def.h = e.log = 1;
+	def.author = r->party[RIG_TOP].nid.v;
+	def.scope = r->party[RIG_STREET].nid.v;
+	def.inc = inc;
+	def.lane = TR_LANE_R;
+	e.seq = seq;
+	f.mode = TR_FRONTIER_FULL;
+	f.n_e = seq != 0;
+	f.e = list;
+	def_msg.m_case = TERRACE__MSG__M_LOGDEF;
+	def_msg.logdef = &def;
+	f_msg.m_case = TERRACE__MSG__M_FRONTIER;
+	f_msg.frontier = &f;
+	bundle(r, RIG_STREET, REP_EV_BUNDLE_BEGIN, NULL);
+	bundle(r, RIG_STREET, REP_EV_BUNDLE_FRAME, &def_msg);
+	bundle(r, RIG_STREET, REP_EV_BUNDLE_FRAME, &f_msg);
+	bundle(r, RIG_STREET, REP_EV_BUNDLE_END, NULL);
+}
+
+static uint64_t down_acked(const struct rig *r)
+{
+	struct rep_log_info info;
+
+	assert_true(rep_inspect_log(r->node, 0, &info));
+	return info.down_acked;
+}
+
+/* What a file said is a hint of its day: the store behind it may be restored. */
+static void a_newer_file_takes_back_what_an_older_one_said(void **state)
+{
+	struct rep_value title = {TITLE, TR_ACT_SET, REP_VALUE_TEXT, 0, UNIT_TEXT("down")};
+	struct rep_write w = {.ticket = 5, .kind = TR_KIND_CASE, .values = &title, .value_count = 1};
+	struct rep_event event = {.kind = REP_EV_WRITE, .write = &w};
+	struct rep_log_info info;
+	struct rig r;
+
+	(void)state;
+	rig_begin(&r, RIG_TOP);
+	w.home = r.party[RIG_STREET].nid;
+	rig_step(&r, &event);
+	assert_int_equal(r.reply.rc, 0);
+	assert_true(rep_inspect_log(r.node, 0, &info));
+	said_by_file(&r, info.id.inc, 1000000); /* more than there is */
+	assert_true(down_acked(&r) <= 1);
+	said_by_file(&r, info.id.inc, 0);
+	assert_int_equal(down_acked(&r), 0);
+	rig_end(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +293,7 @@ int main(void)
 	    cmocka_unit_test(nobody_writes_for_another),
 	    cmocka_unit_test(a_street_learns_nothing_of_its_sibling),
 	    cmocka_unit_test(receipts_are_the_top_nodes),
+	    cmocka_unit_test(a_newer_file_takes_back_what_an_older_one_said),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,6 +36,9 @@ static void form_is_checked(void **state)
 	    {STATUS, REP_VALUE_INT, 99},
 	    {STATUS, REP_VALUE_NONE, 0},
 	    {LAT, REP_VALUE_INT, 1800000001},
+	    {DUE_AT, REP_VALUE_INT, INT64_MAX}, /* of no calendar */
+	    {DUE_AT, REP_VALUE_INT, INT64_MIN},
+	    {VISITS, REP_VALUE_INT, INT64_MAX},
 	    {RESPONSIBLE, REP_VALUE_INT, 0},
 	    {DUPLICATE_OF, REP_VALUE_BYTES, 0}, /* not 16 bytes */
 	    {DESCRIPTION, REP_VALUE_TEXT, 0},   /* personal */
