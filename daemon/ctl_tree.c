@@ -47,6 +47,41 @@ static void put_numbers(json_t *o, uint64_t waiting, uint64_t bytes, int64_t old
 	td_ctl_put_time(o, "last_seen", last_seen_ms);
 }
 
+/* The neighbour that a unit's report comes through; false if that is not known. */
+static bool way_to(const struct td_ctl_call *call, const struct rep_unit_info *unit, struct rep_link_info *link,
+    struct rep_unit_info *neighbour)
+{
+	struct tr_nid parent = unit->parent;
+
+	for (int level = 0; level < TR_LEVEL_MAX && rep_unit_get(td_ctl_node(call), parent, neighbour); level++) {
+		if (link_of(call, parent, link))
+			return true;
+		parent = neighbour->parent;
+	}
+	return false;
+}
+
+/* What the units between say of it.  The report of one that is away is old news. */
+static void put_report(const struct td_ctl_call *call, json_t *o, const struct rep_unit_info *unit)
+{
+	int64_t oldest_s = (int64_t)unit->oldest_s, old_ms = td_sys_wall().ms - unit->summary_ms;
+	struct rep_unit_info neighbour;
+	struct rep_link_info link;
+	bool is_cut = unit->has_summary && way_to(call, unit, &link, &neighbour) &&
+		      link.state != REP_LINK_LIVE && link.state != REP_LINK_COMPARE;
+
+	/* What waited then has grown older since. */
+	if (unit->waiting > 0 && old_ms > 0)
+		oldest_s += old_ms / 1000;
+	td_ctl_put_text(o, "state",
+	    is_cut              ? "unknown"
+	    : unit->has_summary ? peer_state_word(unit->state)
+	    : unit->in_subtree && !unit->joined ? "never" : "unknown");
+	put_numbers(o, unit->waiting, unit->waiting_bytes, oldest_s, unit->last_seen_ms);
+	td_ctl_put_text(o, "version", unit->version);
+	td_ctl_put(o, "note", is_cut ? json_sprintf("behind '%s', no news", neighbour.unit) : json_string(""));
+}
+
 /* From the own link if the unit is a neighbour, else from its parent's report. */
 static void put_state(const struct td_ctl_call *call, json_t *o, const struct rep_unit_info *unit)
 {
@@ -69,12 +104,7 @@ static void put_state(const struct td_ctl_call *call, json_t *o, const struct re
 		td_ctl_put_text(o, "note", strcmp(word, "paused") == 0 ? "paused" : link.last_error);
 		return;
 	}
-	td_ctl_put_text(o, "state",
-	    unit->has_summary ? peer_state_word(unit->state)
-	    : unit->in_subtree && !unit->joined ? "never" : "unknown");
-	put_numbers(o, unit->waiting, unit->waiting_bytes, (int64_t)unit->oldest_s, unit->last_seen_ms);
-	td_ctl_put_text(o, "version", unit->version);
-	td_ctl_put_text(o, "note", "");
+	put_report(call, o, unit);
 }
 
 static json_t *unit_json(const struct td_ctl_call *call, const struct rep_unit_info *unit)

@@ -163,15 +163,19 @@ static int into_batch(void *ctx, struct tr_bytes msg)
 
 static void end(struct rep_node *node)
 {
+	struct rep_unit *unit;
 	int rc;
 
 	if (node->bundle == NULL)
 		return;
+	unit = rep_unit_find(node, node->bundle->peer);
 	node->bundle->epoch = ++node->epochs;
 	rep_map_clear(&node->bundle->certs_sent);
 	rc = rep_bundle_write(node, node->bundle, into_batch, node->batch);
 	if (rc != 0)
 		rep_node_fail(node, rc);
+	if (unit != NULL && node->bundle->way == REP_WAY_DOWN)
+		unit->waiting_dirty = node->counts_dirty = true;
 	rep_link_free(node->bundle);
 	node->bundle = NULL;
 }

@@ -79,9 +79,18 @@ static void load_links(struct rep_node *node)
 	up->state = REP_LINK_OFF;
 	up->profile = node->profile;
 	up->next_try_ms = node->mono_ms;
-	for (size_t i = 0; i < node->unit_count; i++)
-		if (node->units[i]->parent.v == node->cert.nid.v)
-			rep_link_of_peer(node, node->units[i]->nid);
+	for (size_t i = 0; i < node->unit_count; i++) {
+		const struct rep_unit *unit = node->units[i];
+		struct rep_link *link;
+
+		if (unit->parent.v != node->cert.nid.v || (link = rep_link_of_peer(node, unit->nid)) == NULL)
+			continue;
+		/* What a run before this one has seen is not "never". */
+		if (unit->has_head) {
+			link->state = REP_LINK_OFF;
+			link->seen_wall_ms = rep_hlc_ms(unit->head_hlc);
+		}
+	}
 }
 
 static bool scratch(struct rep_node *node)

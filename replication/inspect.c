@@ -9,6 +9,7 @@
 #include "replication/log.h"
 #include "replication/node.h"
 #include "replication/unit.h"
+#include "replication/waiting.h"
 
 void rep_inspect_self(const struct rep_node *node, struct rep_self *out)
 {
@@ -68,51 +69,10 @@ static void fill_delays(const struct rep_link *link, struct rep_link_info *out)
 	out->delay_p95_ms = sorted[n * 95 / 100];
 }
 
-/* Stamp of the segment that a sequence lies in; 0 if unknown. */
-static int64_t stamp_at(const struct rep_node *node, const struct rep_view *view, const struct rep_log *log, uint64_t seq)
-{
-	struct rep_chain_row row;
-	int64_t ms = 0;
-
-	(void)node;
-	if (seq > log->seq)
-		return log->open != NULL ? rep_hlc_ms(log->open->hlc) : 0;
-	if (rep_chain_find(view, log->handle, seq, &row) == 0) {
-		struct wire_arena *arena = wire_arena_create();
-		Terrace__Seg *seg;
-
-		if (arena != NULL && wire_seg_decode(arena, row.bytes, &seg) == 0)
-			ms = (int64_t)(seg->hlc >> 16);
-		wire_arena_free(arena);
-	}
-	return ms;
-}
-
-static void fill_waiting(const struct rep_node *node, const struct rep_view *view,
-    const struct rep_link *link, struct rep_link_info *out)
-{
-	struct tr_nid top = link->way == REP_WAY_UP ? node->cert.nid : link->peer;
-
-	for (size_t i = 0; i < node->log_count; i++) {
-		const struct rep_log *log = node->logs[i];
-		uint64_t open = log->open != NULL ? log->open->count : 0;
-		uint64_t acked = log->way[link->way].acked;
-		int64_t ms;
-
-		if (log->seq + open <= acked || !rep_unit_under(node, log->id.scope, top))
-			continue;
-		out->waiting_ops += log->seq + open - acked;
-		ms = stamp_at(node, view, log, acked + 1);
-		if (ms != 0 && (out->oldest_ms == 0 || ms < out->oldest_ms))
-			out->oldest_ms = ms;
-	}
-	/* mean of what went over this link so far, or of a usual op */
-	out->waiting_bytes = out->waiting_ops * 200;
-}
-
 bool rep_inspect_link(const struct rep_node *node, const struct rep_view *view, size_t i, struct rep_link_info *out)
 {
 	const struct rep_link *link = NULL;
+	struct rep_waiting waiting;
 	size_t at = 0;
 
 	for (size_t k = node->is_top ? 1 : 0; k < node->link_count; k++) {
@@ -142,7 +102,10 @@ bool rep_inspect_link(const struct rep_node *node, const struct rep_view *view, 
 	out->bad_frames = link->bad_frames;
 	memcpy(out->version, link->version, sizeof(out->version));
 	fill_delays(link, out);
-	fill_waiting(node, view, link, out);
+	rep_waiting(node, view, link->way == REP_WAY_UP ? (struct tr_nid){0} : link->peer, &waiting);
+	out->waiting_ops = waiting.ops;
+	out->waiting_bytes = waiting.bytes;
+	out->oldest_ms = waiting.oldest_ms;
 	return true;
 }
 
@@ -288,7 +251,7 @@ int rep_trace_op(const struct rep_node *node, const struct rep_view *view, struc
 	out->log = log->id;
 	out->dot = dot;
 	out->in_segment = dot.seq <= log->seq;
-	out->hlc.v = (uint64_t)stamp_at(node, view, log, dot.seq) << 16;
+	out->hlc.v = (uint64_t)rep_waiting_stamp(view, log, dot.seq) << 16;
 	if (out->in_segment && rep_chain_find(view, dot.log, dot.seq, &row) == 0)
 		out->received_ms = row.received_ms;
 	out->has_parent = !node->is_top;

@@ -104,6 +104,7 @@ struct rep_unit {
 	bool head_alarmed;
 	/* newest SUMMARY */
 	bool has_summary, summary_dirty;
+	bool waiting_dirty;       /* more waits for this child, which is away */
 	enum tr_peer_state state;
 	uint64_t waiting, waiting_bytes, oldest_s;
 	int64_t last_seen_ms, summary_ms;
@@ -239,13 +240,13 @@ struct rep_node {
 	struct rep_link *bundle;  /* the import under way */
 
 	bool in_doubt;            /* the store is behind its fence: a new incarnation is due */
-	bool is_full, allow_sent, heads_dirty, summaries_dirty, receipts_due, receipts_dirty, registrar_due;
+	bool is_full, allow_sent, heads_dirty, summaries_dirty, counts_dirty, receipts_due, receipts_dirty, registrar_due;
 	struct tr_nid *to_register; /* top: provisional certificates to countersign */
 	size_t to_register_count, to_register_cap;
 	uint32_t head_ctr;
 	struct tr_hlc last_receipt_hlc;
 	uint64_t violations, forged, bad_frames, held_segments;
-	int64_t summary_mono_ms, check_mono_ms;
+	int64_t summary_mono_ms, counts_mono_ms, check_mono_ms;
 	int64_t *child_seen;      /* per unit index: wall */
 
 	/* of the step under way */

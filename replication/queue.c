@@ -74,6 +74,15 @@ void rep_queue_send(struct rep_node *node, struct rep_link *link, struct rep_log
 	link->queue_tail[cls] = log->handle;
 }
 
+/* The levels above are told how much waits for a child that is away. */
+static void note_waiting(struct rep_node *node, const struct rep_log *log)
+{
+	struct rep_unit *child = rep_unit_child_towards(node, log->id.scope);
+
+	if (child != NULL)
+		child->waiting_dirty = node->counts_dirty = true;
+}
+
 void rep_queue_offer(struct rep_node *node, struct rep_log *log)
 {
 	for (unsigned way = 0; way < 2; way++) {
@@ -81,6 +90,8 @@ void rep_queue_offer(struct rep_node *node, struct rep_log *log)
 
 		if (link != NULL)
 			rep_queue_send(node, link, log);
+		else if (way == REP_WAY_DOWN && !node->is_top)
+			note_waiting(node, log);
 	}
 }
 

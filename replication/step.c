@@ -183,6 +183,8 @@ int64_t rep_deadline(const struct rep_node *node)
 	at = due < at ? due : at;
 	if (node->summaries_dirty && node->summary_mono_ms < at)
 		at = node->summary_mono_ms;
+	if (node->counts_dirty && node->counts_mono_ms < at)
+		at = node->counts_mono_ms;
 	for (size_t i = 0; i < node->link_count; i++) {
 		due = rep_link_deadline(node, node->links[i]);
 		at = due < at ? due : at;

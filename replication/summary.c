@@ -8,8 +8,10 @@
 #include "replication/log.h"
 #include "replication/queue.h"
 #include "replication/unit.h"
+#include "replication/waiting.h"
 
 #define EVERY_MS 5000
+#define COUNTS_METERED_MS 600000 /* what waits for a child that is down: traffic for people only */
 
 static enum tr_peer_state state_of(const struct rep_link *link)
 {
@@ -34,17 +36,17 @@ static struct rep_link *link_of(const struct rep_node *node, struct tr_nid peer)
 static void observe(struct rep_node *node, struct rep_unit *unit)
 {
 	const struct rep_link *link = link_of(node, unit->nid);
+	struct rep_waiting waiting;
 
 	unit->has_summary = true;
 	unit->state = state_of(link);
 	unit->summary_ms = node->wall_ms;
-	unit->waiting = 0;
-	for (size_t i = 0; i < node->log_count; i++) {
-		const struct rep_log *log = node->logs[i];
-
-		if (log->seq > log->way[REP_WAY_DOWN].acked && rep_unit_under(node, log->id.scope, unit->nid))
-			unit->waiting += log->seq - log->way[REP_WAY_DOWN].acked;
-	}
+	rep_waiting(node, node->view, unit->nid, &waiting);
+	unit->waiting = waiting.ops;
+	unit->waiting_bytes = waiting.bytes;
+	unit->oldest_s = waiting.oldest_ms != 0 && waiting.oldest_ms < node->wall_ms
+				 ? (uint64_t)(node->wall_ms - waiting.oldest_ms) / 1000
+				 : 0;
 	if (link != NULL) {
 		unit->last_seen_ms = link->seen_wall_ms;
 		memcpy(unit->version, link->version, sizeof(unit->version));
@@ -74,25 +76,38 @@ static void send(struct rep_node *node, struct rep_link *up, const struct rep_un
 void rep_summary_flush(struct rep_node *node)
 {
 	struct rep_link *up = node->links[0];
+	bool states = node->summaries_dirty && node->mono_ms >= node->summary_mono_ms;
+	bool counts = node->counts_dirty && node->mono_ms >= node->counts_mono_ms;
 
-	if (!node->summaries_dirty || node->mono_ms < node->summary_mono_ms)
+	if (!states && !counts)
 		return;
-	node->summaries_dirty = false;
-	node->summary_mono_ms = node->mono_ms + EVERY_MS;
+	if (states) {
+		node->summaries_dirty = false;
+		node->summary_mono_ms = node->mono_ms + EVERY_MS;
+	}
+	if (counts) {
+		node->counts_dirty = false;
+		node->counts_mono_ms = node->mono_ms + (up->profile == TR_PROFILE_FIBRE ? EVERY_MS : COUNTS_METERED_MS);
+	}
 	for (size_t i = 0; i < node->unit_count; i++) {
 		struct rep_unit *unit = node->units[i];
 
 		if (!unit->own_or_below || unit->nid.v == node->cert.nid.v)
 			continue;
-		if (!unit->summary_dirty && !up->live_new)
+		if (!(states && (unit->summary_dirty || up->live_new)) && !(counts && unit->waiting_dirty))
 			continue;
-		unit->summary_dirty = false;
-		if (unit->parent.v == node->cert.nid.v)
+		unit->summary_dirty = unit->waiting_dirty = false;
+		if (unit->parent.v == node->cert.nid.v) {
 			observe(node, unit);
+			/* It is on its way: look again until all is there. */
+			if (unit->state == TR_PEER_UP && unit->waiting > 0)
+				unit->waiting_dirty = node->counts_dirty = true;
+		}
 		if (!node->is_top && up->state == REP_LINK_LIVE && unit->has_summary)
 			send(node, up, unit);
 	}
-	up->live_new = false;
+	if (states)
+		up->live_new = false;
 }
 
 void rep_summary_take(struct rep_node *node, const struct rep_link *link, const Terrace__Summary *msg)

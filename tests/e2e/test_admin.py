@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the admin of a district is told."""
-from lib import check
+from lib import check, until
 
 
 def test_reload_says_what_changed_and_every_fault(world):
@@ -18,3 +18,32 @@ def test_reload_says_what_changed_and_every_fault(world):
     for fault in ("loud", "lag_wran", "lag_warn", "titel", "title", "nonsense", "soon", ":5:"):
         check(fault in result.err, f"{fault} is not named:\n{result.err}")
     check("lag_warn: 1m" in hub.ok("config", "show").out, "the old settings are gone")
+
+
+def unit_of(node, unit):
+    return next(u for u in node.json("tree")["units"] if u["unit"] == unit)
+
+
+def test_the_tree_tells_news_from_old_news(world):
+    hub = world.top()
+    street = world.below(hub, "110101001", listen=True)
+    village = world.below(street, "110101001001")
+    village.synced()
+    until(lambda: unit_of(hub, village.unit)["state"] == "up", "the hub hears of the village")
+    street.ok("peer", "pause", village.unit)
+    hub.ok("directive", "send", "--title", "t", "--to", village.unit)
+    until(lambda: unit_of(hub, village.unit)["waiting_records"] > 0, "the hub hears what waits at the street")
+    until(lambda: unit_of(hub, village.unit)["oldest_age_seconds"] > 0, "what waits grows older")
+    check(unit_of(hub, village.unit)["state"] == "down", f"{unit_of(hub, village.unit)}")
+    village.stop()
+    street.stop()
+    until(lambda: unit_of(hub, street.unit)["state"] == "down", "the hub misses the street")
+    row = unit_of(hub, village.unit)
+    check(row["state"] == "unknown" and street.unit in row["note"], f"news of a unit behind one that is down: {row}")
+    street.start()
+    row = unit_of(street, village.unit)
+    check(row["state"] == "down" and row["last_seen"], f"seen before the restart: {row}")
+    until(lambda: unit_of(hub, village.unit)["state"] == "down", "the hub hears again")
+    street.ok("peer", "resume", village.unit)
+    village.start()
+    until(lambda: unit_of(hub, village.unit)["state"] == "up" and unit_of(hub, village.unit)["waiting_records"] == 0, "all came")
