@@ -5,16 +5,16 @@
  *   door, carrier, timer -> td_engine_step()   rep_step() into the open transaction
  *                                              (more events of this turn)
  *   nothing left to read -> td_engine_commit() rep_flush, LMDB commit, rep_committed
- *                        -> td_engine_drain()  sends, dials, closes, traces
+ *                                              sends, dials, closes, traces
  *                        -> td_engine_answers_out()   the doors' callbacks
  *
  * "Nothing left to read" is libev's idle watcher; under load the prepare
  * watcher commits after TR_GROUP_EVENTS_MAX steps or TR_GROUP_MS_MAX.
+ * Here: the loop's watchers, start and stop, the doors.  engine_step.c has the rest.
  */
 #include "daemon/engine.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include <sodium.h>
 
@@ -24,217 +24,8 @@
 #include "daemon/sys.h"
 #include "proto/err.h"
 #include "proto/limits.h"
-#include "replication/sign.h"
 
-#define FAILURES_MAX 8      /* in a row; then the store is given up */
-#define HOLD_FIRST_MS 50     /* pause after the third failure in a row, doubled each time */
-#define HOLD_AFTER 3
-#define FULL_AGAIN_PERCENT (TR_STORE_STOP_PERCENT - 2)
-
-bool td_engine_grow(void **list, size_t count, size_t *cap, size_t item)
-{
-	size_t more = *cap != 0 ? *cap * 2 : 16;
-	void *grown;
-
-	if (count < *cap)
-		return true;
-	grown = realloc(*list, more * item);
-	if (grown == NULL)
-		return false;
-	*list = grown;
-	*cap = more;
-	return true;
-}
-
-/* ------------------------------------------------------------ node and failure */
-
-/* On success the node is a new one; on failure the old one, if any, can still be looked into. */
-static int node_load(struct td_engine *engine)
-{
-	struct rep_conf conf = {
-		.keys = engine->keys->sign,
-		.profile = engine->conf->profile,
-		.root_hash = engine->keys->root_hash,
-		.version = TERRACE_VERSION,
-		.is_fenced = engine->fence != NULL,
-		.fence = engine->fence != NULL ? td_fence_read(engine->fence) : NULL,
-		.wall = td_sys_wall(),
-		.mono = td_sys_mono(),
-	};
-	struct rep_node *node = NULL;
-	int rc = td_store_begin(engine->store);
-
-	td_sys_random(conf.seed, sizeof(conf.seed));
-	if (rc == 0)
-		rc = rep_create(&node, &conf, td_store_view(engine->store));
-	if (rc == 0)
-		rc = td_store_commit(engine->store); /* nothing to write: costs nothing */
-	td_store_abort(engine->store);
-	sodium_memzero(&conf, sizeof(conf));
-	if (rc != 0) {
-		rep_free(node);
-		return rc;
-	}
-	rep_free(engine->node);
-	engine->node = node;
-	rep_set_full(node, engine->is_full);
-	return 0;
-}
-
-void td_engine_die(struct td_engine *engine, int rc, const char *text)
-{
-	char quoted[400];
-
-	if (engine->is_dead)
-		return;
-	engine->is_dead = true;
-	td_log(TD_LOG_ERROR, "fatal", "code=%s text=%s", tr_err_code(rc),
-	    td_log_quote(text, quoted, sizeof(quoted)));
-	if (engine->hooks.fatal != NULL)
-		engine->hooks.fatal(engine->hooks.arg, rc, text);
-}
-
-static void set_full(struct td_engine *engine, bool full, int percent)
-{
-	if (engine->is_full == full)
-		return;
-	engine->is_full = full;
-	rep_set_full(engine->node, full);
-	td_log(full ? TD_LOG_ERROR : TD_LOG_NOTICE, full ? "store-full" : "store-room",
-	    "percent=%d intake=%s", percent, full ? "stopped" : "open");
-}
-
-/*
- * Also after each commit, not only each second: what is above the mark belongs
- * to acknowledgements and to what the neighbours send.
- */
-static void watch_room(struct td_engine *engine)
-{
-	int percent = td_store_percent(engine->store);
-
-	if (percent >= TR_STORE_STOP_PERCENT)
-		set_full(engine, true, percent);
-	else if (percent < FULL_AGAIN_PERCENT)
-		set_full(engine, false, percent);
-	if (percent >= TR_STORE_WARN_PERCENT && !engine->is_warned)
-		td_log(TD_LOG_WARN, "store-filling", "percent=%d stops_at=%d", percent, TR_STORE_STOP_PERCENT);
-	engine->is_warned = percent >= TR_STORE_WARN_PERCENT;
-}
-
-static void arm(struct td_engine *engine);
-
-/* A store that fails again and again gets pauses that grow. */
-static void hold(struct td_engine *engine)
-{
-	unsigned over = engine->failures > HOLD_AFTER ? engine->failures - HOLD_AFTER : 0;
-
-	engine->hold_until_ms = over == 0 ? 0 :
-	    td_sys_mono().ms + ((int64_t)HOLD_FIRST_MS << (over < 7 ? over : 7));
-}
-
-/*
- * Nothing of the open group is on disk, so nothing of it happened: it is
- * dropped, everybody is told, and the node is loaded again from the store.
- */
-static int fail(struct td_engine *engine, int rc)
-{
-	char text[400];
-	int load_rc;
-
-	td_log(TD_LOG_ERROR, "commit-failed", "code=%s steps=%u text=%s", tr_err_code(rc), engine->steps,
-	    td_log_quote(td_store_error(engine->store), text, sizeof(text)));
-	td_store_abort(engine->store);
-	td_engine_answer_all(engine, &engine->open, rc);
-	rep_batch_reset(engine->batch);
-	engine->steps = 0;
-	engine->failures++;
-	if (rc == TR_E_IO || (rc != TR_E_FULL && engine->failures >= FAILURES_MAX)) {
-		td_engine_die(engine, rc, td_store_error(engine->store));
-		return rc;
-	}
-	td_engine_close_all(engine); /* they say hello again to the new node */
-	load_rc = node_load(engine);
-	if (load_rc != 0) {
-		td_engine_die(engine, load_rc, "the node could not be loaded again");
-		return rc;
-	}
-	if (rc == TR_E_FULL)
-		set_full(engine, true, td_store_percent(engine->store));
-	hold(engine);
-	arm(engine);
-	return rc;
-}
-
-/* ------------------------------------------------------------- step and commit */
-
-int td_engine_step(struct td_engine *engine, struct rep_event *event)
-{
-	int rc;
-
-	event->wall = td_sys_wall();
-	event->mono = td_sys_mono();
-	if (engine->is_dead)
-		return TR_E_IO;
-	if (engine->hold_until_ms > event->mono.ms)
-		return engine->is_full ? TR_E_FULL : TR_E_BUSY;
-	if (!td_store_is_open(engine->store)) {
-		rc = td_store_begin(engine->store);
-		if (rc != 0)
-			return fail(engine, rc);
-		engine->opened_ms = event->mono.ms;
-		engine->steps = 0;
-		ev_idle_start(engine->loop, &engine->idle);
-	}
-	engine->steps++;
-	rc = rep_step(engine->node, td_store_view(engine->store), event, engine->batch);
-	return rc == 0 ? 0 : fail(engine, rc);
-}
-
-/* Before anything leaves: what a peer may have seen of us is behind the fence. */
-static void keep_fence(struct td_engine *engine)
-{
-	struct rep_fence now;
-
-	if (engine->fence == NULL)
-		return;
-	rep_fence(engine->node, &now);
-	if (td_fence_write(engine->fence, &now) != 0)
-		td_log(TD_LOG_ERROR, "fence", "path=%s text=\"could not be written\"", engine->conf->fence_file);
-}
-
-int td_engine_commit(struct td_engine *engine)
-{
-	struct rep_batch *batch = engine->batch;
-	struct engine_waiters open = engine->open;
-	int rc;
-
-	TR_ASSERT(!engine->is_draining);
-	if (!td_store_is_open(engine->store))
-		return 0;
-	rc = rep_flush(engine->node, td_store_view(engine->store), td_sys_wall(), td_sys_mono(), batch);
-	if (rc == 0)
-		rc = td_store_commit(engine->store);
-	if (rc != 0)
-		return fail(engine, rc);
-	engine->read_is_fresh = false;
-	engine->failures = 0;
-	engine->hold_until_ms = 0;
-	keep_fence(engine);
-	rep_committed(engine->node, batch);
-	engine->batch = engine->done_batch;
-	engine->done_batch = batch;
-	engine->open = engine->done;
-	engine->open.count = 0;
-	engine->open.base = engine->next_ticket;
-	engine->done = open;
-	engine->is_draining = true;
-	td_engine_drain(engine);
-	engine->is_draining = false;
-	rep_batch_reset(engine->done_batch);
-	watch_room(engine);
-	arm(engine);
-	return 0;
-}
+/* -------------------------------------------------------------- nothing left to read */
 
 static void quiet(struct td_engine *engine)
 {
@@ -266,20 +57,6 @@ static void on_prepare(struct ev_loop *loop, ev_prepare *watcher, int events)
 
 /* ---------------------------------------------------------------------- timers */
 
-static void arm(struct td_engine *engine)
-{
-	int64_t due = rep_deadline(engine->node), left;
-
-	if (engine->hold_until_ms > due)
-		due = engine->hold_until_ms;
-	ev_timer_stop(engine->loop, &engine->deadline);
-	if (due == INT64_MAX)
-		return;
-	left = due - td_sys_mono().ms;
-	ev_timer_set(&engine->deadline, left > 1 ? (double)left / 1000.0 : 0.001, 0.);
-	ev_timer_start(engine->loop, &engine->deadline);
-}
-
 static void on_deadline(struct ev_loop *loop, ev_timer *watcher, int events)
 {
 	struct td_engine *engine = watcher->data;
@@ -287,7 +64,7 @@ static void on_deadline(struct ev_loop *loop, ev_timer *watcher, int events)
 
 	(void)loop, (void)events;
 	if (td_engine_step(engine, &event) != 0 && !engine->is_dead)
-		arm(engine); /* a commit, which arms it else, does not come */
+		td_engine_arm(engine); /* a commit, which arms it else, does not come */
 }
 
 static void on_second(struct ev_loop *loop, ev_timer *watcher, int events)
@@ -296,7 +73,7 @@ static void on_second(struct ev_loop *loop, ev_timer *watcher, int events)
 
 	(void)loop, (void)events;
 	if (!engine->is_dead)
-		watch_room(engine);
+		td_engine_watch_room(engine);
 }
 
 static void watchers_start(struct td_engine *engine)
@@ -314,43 +91,6 @@ static void watchers_start(struct td_engine *engine)
 }
 
 /* -------------------------------------------------------------- start and stop */
-
-static int keys_load(struct td_engine *engine)
-{
-	char text[400], quoted[500];
-	int rc;
-
-	engine->keys = sodium_malloc(sizeof(*engine->keys)); /* locked, guarded */
-	if (engine->keys == NULL)
-		return TR_E_NOMEM;
-	memset(engine->keys, 0, sizeof(*engine->keys));
-	rc = td_keyfile_load(engine->conf->key_file, engine->keys, text, sizeof(text));
-	if (rc != 0)
-		td_log(TD_LOG_ERROR, "key", "code=%s text=%s", tr_err_code(rc),
-		    td_log_quote(text, quoted, sizeof(quoted)));
-	return rc;
-}
-
-/* A node without a fence works; only a restored store goes unnoticed. */
-static void fence_open(struct td_engine *engine)
-{
-	char text[400], quoted[500];
-
-	engine->fence = td_fence_open(engine->conf->fence_file, text, sizeof(text));
-	if (engine->fence == NULL)
-		td_log(TD_LOG_ERROR, "fence", "text=%s", td_log_quote(text, quoted, sizeof(quoted)));
-}
-
-static int unit_check(struct td_engine *engine)
-{
-	struct rep_self self;
-
-	rep_inspect_self(engine->node, &self);
-	if (strcmp(self.cert.unit, engine->conf->unit) == 0)
-		return 0;
-	td_log(TD_LOG_ERROR, "unit", "configured=%s certificate=%s", engine->conf->unit, self.cert.unit);
-	return TR_E_CONF;
-}
 
 int td_engine_start(struct td_engine **out, struct ev_loop *loop,
     struct td_store *store, const struct td_conf *conf)
@@ -370,16 +110,16 @@ int td_engine_start(struct td_engine **out, struct ev_loop *loop,
 	engine->done_batch = rep_batch_create();
 	if (engine->batch == NULL || engine->done_batch == NULL)
 		goto fail;
-	rc = keys_load(engine);
+	rc = td_engine_node_keys(engine);
 	if (rc != 0)
 		goto fail;
-	fence_open(engine);
-	rc = node_load(engine);
+	td_engine_node_fence(engine);
+	rc = td_engine_node_load(engine);
 	if (rc != 0) {
 		td_log(TD_LOG_ERROR, "node", "code=%s store=%s", tr_err_code(rc), conf->store_path);
 		goto fail;
 	}
-	rc = unit_check(engine);
+	rc = td_engine_node_unit(engine);
 	if (rc != 0)
 		goto fail;
 	rc = td_engine_net_start(engine);
@@ -496,57 +236,4 @@ void td_engine_pause(struct td_engine *engine, struct tr_nid peer, enum rep_paus
 	struct rep_event event = {.kind = REP_EV_PAUSE, .peer = peer, .pause = what};
 
 	(void)td_engine_step(engine, &event);
-}
-
-/* ----------------------------------------------------------------- looking in */
-
-const struct rep_node *td_engine_node(const struct td_engine *engine)
-{
-	return engine->node;
-}
-
-const struct rep_view *td_engine_read(struct td_engine *engine)
-{
-	if (!engine->read_is_fresh)
-		engine->read = td_store_read(engine->store);
-	engine->read_is_fresh = true;
-	return engine->read;
-}
-
-struct td_store *td_engine_store(struct td_engine *engine)
-{
-	return engine->store;
-}
-
-const struct td_conf *td_engine_conf(const struct td_engine *engine)
-{
-	return engine->conf;
-}
-
-int td_engine_set_conf(struct td_engine *engine, const struct td_conf *conf)
-{
-	if (strcmp(conf->unit, engine->conf->unit) != 0)
-		return TR_E_CONF;
-	engine->conf = conf;
-	return 0;
-}
-
-int64_t td_engine_start_ms(const struct td_engine *engine)
-{
-	return engine->start_ms;
-}
-
-bool td_engine_is_full(const struct td_engine *engine)
-{
-	return engine->is_full;
-}
-
-const char *td_engine_listen_address(const struct td_engine *engine)
-{
-	return engine->listen_address;
-}
-
-void td_engine_sign(const struct td_engine *engine, const char *purpose, struct tr_bytes msg, uint8_t sig[static 64])
-{
-	rep_sign(purpose, msg, engine->keys->sign.sk, sig);
 }

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* engine_int -- what the engine's files share.  Nobody else includes it. */
+/*
+ * engine_int -- what the engine's files share.  Nobody else includes it.
+ *
+ * From the top: engine.c (loop, doors), engine_net.c and engine_bundle.c (make
+ * events), engine_step.c (step, commit, effects), and below it _node, _link,
+ * _answer, _trace, _base.
+ */
 #ifndef DAEMON_ENGINE_INT_H
 #define DAEMON_ENGINE_INT_H
 
@@ -82,28 +88,51 @@ struct td_engine {
 	int bundle_rc;
 };
 
-/* engine.c */
+/* ---- engine_net.c: the carrier's calls become events ---- */
+int td_engine_net_start(struct td_engine *engine);
+
+/* ---- engine_step.c ---- */
 /* One step into the open group.  0, or the error after which a new node was loaded. */
 int td_engine_step(struct td_engine *engine, struct rep_event *event);
 /* Commits the open group and carries out its effects; answers are queued. */
 int td_engine_commit(struct td_engine *engine);
-/* Ends the daemon. */
-void td_engine_die(struct td_engine *engine, int rc, const char *text);
-/* Makes room for one more item of a list.  false: no memory. */
-bool td_engine_grow(void **list, size_t count, size_t *cap, size_t item);
+/* The timer of the node's next deadline. */
+void td_engine_arm(struct td_engine *engine);
+/* Stops and opens the local intake. */
+void td_engine_watch_room(struct td_engine *engine);
 
-/* engine_effect.c */
-void td_engine_drain(struct td_engine *engine);
+/* ---- engine_node.c: what a node is made of ---- */
+int td_engine_node_keys(struct td_engine *engine);
+void td_engine_node_fence(struct td_engine *engine);
+/* A new node from the store; on failure the old one, if any, stays. */
+int td_engine_node_load(struct td_engine *engine);
+/* TR_E_CONF: the certificate is of another unit than the configuration. */
+int td_engine_node_unit(struct td_engine *engine);
+void td_engine_node_keep_fence(struct td_engine *engine);
+
+/* ---- engine_link.c ---- */
+/* false: no memory. */
+bool td_engine_link_add(struct td_engine *engine, uint32_t link);
+void td_engine_link_remove(struct td_engine *engine, uint32_t link);
+/* 0; why there is nobody to dial. */
+int td_engine_dial(struct td_engine *engine);
+void td_engine_close(struct td_engine *engine, uint32_t link);
+void td_engine_close_all(struct td_engine *engine);
+void td_engine_allow(struct td_engine *engine, const struct tr_key *key, bool add);
+
+/* ---- engine_answer.c ---- */
 void td_engine_answer(struct td_engine *engine, struct engine_waiter *waiter, const struct rep_reply *reply);
 /* All who have no answer yet get this error. */
 void td_engine_answer_all(struct td_engine *engine, struct engine_waiters *waiters, int rc);
 void td_engine_answers_out(struct td_engine *engine);
 
-/* engine_link.c */
-int td_engine_net_start(struct td_engine *engine);
-void td_engine_dial(struct td_engine *engine);
-void td_engine_close(struct td_engine *engine, uint32_t link);
-void td_engine_close_all(struct td_engine *engine);
-void td_engine_allow(struct td_engine *engine, const struct tr_key *key, bool add);
+/* ---- engine_trace.c ---- */
+void td_engine_trace(struct td_engine *engine, const struct rep_trace *trace);
+
+/* ---- engine_base.c ---- */
+/* Ends the daemon. */
+void td_engine_die(struct td_engine *engine, int rc, const char *text);
+/* Makes room for one more item of a list.  false: no memory. */
+bool td_engine_grow(void **list, size_t count, size_t *cap, size_t item);
 
 #endif

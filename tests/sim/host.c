@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One machine.  The order of rep.h, the same as in daemon/engine.c: begin,
+ * One machine.  The order of rep.h, the same as in daemon/engine_step.c: begin,
  * steps, flush, commit, committed, effects.  It may crash at every seam.
  */
 #include "tests/sim/sim.h"

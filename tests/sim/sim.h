@@ -2,7 +2,7 @@
 /*
  * sim -- a whole federation in one process, out of one seed.
  *
- * The shipped replication/ code, driven exactly as daemon/engine.c drives it:
+ * The shipped replication/ code, driven exactly as daemon/engine_step.c drives it:
  * begin, steps, flush, commit, committed, effects.  Time, network, store and
  * dice are the simulator's own.  Nothing else is random: same seed, same trace.
  *

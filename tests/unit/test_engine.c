@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: daemon/engine.o daemon/engine_effect.o daemon/engine_link.o daemon/store.o daemon/store_file.o daemon/store_lock.o daemon/store_say.o daemon/store_seal.o daemon/store_stat.o daemon/sys.o daemon/log.o daemon/text.o daemon/fence.o
+// needs: daemon/engine.o daemon/engine_answer.o daemon/engine_base.o daemon/engine_bundle.o daemon/engine_link.o daemon/engine_net.o daemon/engine_node.o daemon/engine_step.o daemon/engine_trace.o daemon/store.o daemon/store_file.o daemon/store_lock.o daemon/store_say.o daemon/store_seal.o daemon/store_stat.o daemon/sys.o daemon/log.o daemon/text.o daemon/fence.o
 // libs: -lev
 /*
  * Goal: nothing leaves before its commit, everybody gets exactly one answer,
