@@ -15,6 +15,7 @@
 #include "replication/own.h"
 #include "replication/trust.h"
 #include "replication/unit.h"
+#include "replication/uuid.h"
 
 /* Row: version(1) mac(32) curve(32) nid(8) caps(4) expires(8) tries(1) used(1) want hash(32) */
 #define ROW_VERSION 1
@@ -74,7 +75,7 @@ static int declare(struct rep_node *node, struct tr_nid nid, struct tr_bytes pat
 	op->kind = TR_OP_CREATE;
 	op->has_body = true;
 	op->type = TR_KIND_UNIT;
-	rep_rng_bytes(&node->rng, op->rec.b, sizeof(op->rec.b));
+	rep_uuid_new(node, &op->rec);
 	op->values[0] = (struct rep_value){1, TR_ACT_SET, REP_VALUE_INT, (int64_t)nid.v, {NULL, 0}};
 	op->values[1] = (struct rep_value){2, TR_ACT_SET, REP_VALUE_TEXT, 0, path};
 	op->values[2] = (struct rep_value){3, TR_ACT_SET, REP_VALUE_INT, (int64_t)caps, {NULL, 0}};

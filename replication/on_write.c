@@ -16,6 +16,7 @@
 #include "replication/own.h"
 #include "replication/status.h"
 #include "replication/unit.h"
+#include "replication/uuid.h"
 
 #define F_CASE_SOURCE 1
 #define F_CASE_SOURCE_ID 2
@@ -26,7 +27,6 @@
 #define F_DIR_PRIORITY 10
 #define F_STATUS 40
 #define DAY_MS ((int64_t)24 * 3600 * 1000)
-#define ID_LEAD_MAX_MS 1000 /* the clock was set back by more: ids follow it */
 #define KEY_ROW 26 /* version(1) kind(1) id(16) record version(4) created(1) ... */
 
 static const struct rep_value *value_of(const struct rep_write *w, uint16_t field)
@@ -35,30 +35,6 @@ static const struct rep_value *value_of(const struct rep_write *w, uint16_t fiel
 		if (w->values[i].field == field)
 			return &w->values[i];
 	return NULL;
-}
-
-/*
- * RFC 9562 section 5.7, with a counter behind the milliseconds (6.2, method 1):
- * ids of one node ascend, so new records go to the end of the tables that are
- * ordered by id, and pages are filled.
- */
-static void uuid_v7(struct rep_node *node, struct tr_rec_id *out)
-{
-	uint64_t ms = (uint64_t)rep_node_now_ms(node);
-
-	if (ms > node->id_ms || node->id_ms - ms > ID_LEAD_MAX_MS) {
-		node->id_ms = ms;
-		node->id_count = 0;
-	} else if (++node->id_count > 0xfff) {
-		node->id_ms++;
-		node->id_count = 0;
-	}
-	rep_rng_bytes(&node->rng, out->b, sizeof(out->b));
-	for (int i = 0; i < 6; i++)
-		out->b[i] = (uint8_t)(node->id_ms >> (40 - 8 * i));
-	out->b[6] = (uint8_t)(0x70 | node->id_count >> 8);
-	out->b[7] = (uint8_t)node->id_count;
-	out->b[8] = (uint8_t)(0x80 | (out->b[8] & 0x3f));
 }
 
 /* ---- idempotency keys: same key, same answer ---- */
@@ -131,7 +107,7 @@ static int locate(struct rep_node *node, const struct rep_write *w, struct rep_r
 		return rep_record_load(node->record, node->view, w->kind, &r->id);
 	if (w->must_exist)
 		return TR_E_NOREC;
-	uuid_v7(node, &r->id);
+	rep_uuid_new(node, &r->id);
 	return TR_E_NOTFOUND;
 }
 
@@ -317,7 +293,7 @@ static int one_target(struct rep_node *node, const struct rep_write *w, struct t
 	struct tr_rec_id id;
 	int rc;
 
-	uuid_v7(node, &id);
+	rep_uuid_new(node, &id);
 	op_start(op, w, &id, TR_OP_CREATE);
 	rc = rep_change_create(op, w, &r->field);
 	if (rc != 0)
@@ -337,7 +313,7 @@ static int directive(struct rep_node *node, const struct rep_write *w, struct re
 {
 	int rc = check_targets(node, w, r);
 
-	uuid_v7(node, &r->directive_id);
+	rep_uuid_new(node, &r->directive_id);
 	for (size_t i = 0; i < w->target_count && rc == 0; i++) {
 		rc = one_target(node, w, w->targets[i], &r->directive_id, r);
 		/* what decides is the same for every target: only the first can be refused */
