@@ -36,7 +36,6 @@ static const struct wire_rule seg[] = {
     COUNT(7, TR_VECTOR_MAX),
     EACH_MUST(8, TR_SEG_OPS_MAX, OP_MIN, TR_OP_BYTES_MAX),
     BYTES_MUST(9, SIG, SIG),
-    BYTES(10, HASH, HASH),
 };
 static const struct wire_rule segs[] = {
     EACH_MUST(1, 0, SEG_MIN, TR_SEG_BYTES_MAX),
