@@ -99,14 +99,25 @@ static void fill_unsent(const struct rep_node *node, Terrace__Head *head)
 		head->oldest_s = cap32((uint64_t)(rep_node_now_ms(node) - oldest) / 1000);
 }
 
-static void store(struct rep_node *node, const Terrace__Head *head)
+static void store(struct rep_node *node, const struct rep_unit *unit, const Terrace__Head *head)
 {
-	uint8_t row[CANON_MAX + 64];
+	uint8_t row[CANON_MAX + 64 + 8];
 	struct rep_key key = rep_key_nid((struct tr_nid){head->nid});
 	size_t size = canon(head, row);
 
 	memcpy(row + size, head->sig.data, 64);
-	rep_node_put(node, REP_T_HEAD, rep_key_bytes(&key), rep_bytes(row, size + 64));
+	wire_put_le64(row + size + 64, unit->xseq_hlc.v);
+	rep_node_put(node, REP_T_HEAD, rep_key_bytes(&key), rep_bytes(row, size + 64 + 8));
+}
+
+static bool has_xseq(const struct rep_unit *unit, const Terrace__Head *head)
+{
+	if (unit->xseq_hlc.v == 0 || unit->xseq_count != head->n_xseq)
+		return false;
+	for (size_t i = 0; i < head->n_xseq; i++)
+		if (unit->xseq[i] != head->xseq[i])
+			return false;
+	return true;
 }
 
 static void keep(struct rep_unit *unit, const Terrace__Head *head)
@@ -118,6 +129,8 @@ static void keep(struct rep_unit *unit, const Terrace__Head *head)
 	unit->head_own_ops = head->own_ops;
 	unit->head_unsent = head->unsent;
 	unit->head_oldest_s = head->oldest_s;
+	if (!has_xseq(unit, head))
+		unit->xseq_hlc.v = head->hlc;
 	unit->xseq_count = (uint8_t)head->n_xseq;
 	for (size_t i = 0; i < head->n_xseq; i++)
 		unit->xseq[i] = head->xseq[i];
@@ -140,8 +153,8 @@ void rep_head_make(struct rep_node *node, Terrace__Head *out, uint8_t sig[static
 	fill_unsent(node, out);
 	crypto_sign_detached(sig, NULL, bytes, canon(out, bytes), node->keys.sk);
 	out->sig = (ProtobufCBinaryData){64, sig};
-	store(node, out);
 	keep(self, out);
+	store(node, self, out);
 }
 
 static void compare(struct rep_node *node, struct rep_unit *unit)
@@ -170,8 +183,8 @@ int rep_head_take(struct rep_node *node, const Terrace__Head *head)
 		rep_node_trace(node, REP_TRACE_HEAD_BAD, nid, head->ctr, 0, NULL);
 		return TR_E_FORGED;
 	}
-	store(node, head);
 	keep(unit, head);
+	store(node, unit, head);
 	unit->head_dirty = node->heads_dirty = true;
 	compare(node, unit);
 	return 0;
@@ -211,7 +224,7 @@ static bool parse(struct tr_bytes row, Terrace__Head *out, uint32_t *xseq, uint8
 	out->unsent = wire_get_le32(p + 40);
 	out->oldest_s = wire_get_le32(p + 44);
 	n = wire_get_le32(p + 48);
-	if (n > XSEQ_MAX || row.size != sizeof(PURPOSE) + 52 + 4 * n + 64)
+	if (n > XSEQ_MAX || row.size != sizeof(PURPOSE) + 52 + 4 * n + 64 + 8)
 		return false;
 	for (size_t i = 0; i < n; i++)
 		xseq[i] = wire_get_le32(p + 52 + 4 * i);
@@ -232,8 +245,10 @@ void rep_head_load(struct rep_node *node)
 		struct tr_bytes row;
 		Terrace__Head head;
 
-		if (rep_node_get(node, REP_T_HEAD, rep_key_bytes(&key), &row) == 0 && parse(row, &head, xseq, sig))
+		if (rep_node_get(node, REP_T_HEAD, rep_key_bytes(&key), &row) == 0 && parse(row, &head, xseq, sig)) {
 			keep(unit, &head);
+			unit->xseq_hlc.v = wire_get_le64(row.data + row.size - 8);
+		}
 	}
 }
 

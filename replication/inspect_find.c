@@ -168,45 +168,68 @@ int rep_record_op(const struct rep_node *node, const struct rep_view *view, cons
 	return 0;
 }
 
-/* Only the newest HEAD is kept; who acted had it before. */
-static struct tr_hlc not_after_acting(const struct rep_record *rec, struct tr_hlc at)
+/* Who acted on it had it: when it did so first; false if it has not. */
+static bool has_acted(const struct rep_record *rec, struct tr_hlc *at)
 {
+	bool found = false;
+
 	for (uint16_t i = 0; i < rec->step_count; i++)
-		if (rec->steps[i].author.v == rec->scope.v && rec->steps[i].hlc.v < at.v)
-			at = rec->steps[i].hlc;
-	return at;
+		if (rec->steps[i].author.v == rec->scope.v && (!found || rec->steps[i].hlc.v < at->v)) {
+			*at = rec->steps[i].hlc;
+			found = true;
+		}
+	return found;
 }
 
-bool rep_directive_delivered(const struct rep_node *node, const struct rep_record *rec, struct tr_hlc *at)
+/* Ops of the issuer over all its incarnations up to the CREATE. */
+static uint64_t position_of(const struct rep_node *node, const struct rep_record *rec, const struct rep_log *created)
 {
-	const struct rep_unit *target = rep_unit_find(node, rec->scope);
-	const struct rep_log *created = rep_log_get(node, rec->created.log);
-	const struct rep_unit *up;
-	uint64_t position;
-	size_t i = 0;
+	uint64_t position = rec->created.seq;
 
-	if (target == NULL || created == NULL)
-		return false;
-	if (target->nid.v == node->cert.nid.v) {
-		*at = (struct tr_hlc){(uint64_t)node->last_hlc};
-		return true;
-	}
-	if (!target->has_head)
-		return false;
-	/* ops of the issuer over all its incarnations up to the CREATE */
-	position = rec->created.seq;
 	for (const struct rep_log *log = rep_log_first_of_scope(node, rec->scope); log != NULL;
 	     log = rep_log_get(node, log->next_in_scope))
 		if (log != created && log->id.author.v == created->id.author.v && log->id.lane == created->id.lane &&
 		    log->handle < created->handle)
 			position += log->seq;
+	return position;
+}
+
+/* By the target's newest HEAD. */
+static bool head_covers(const struct rep_node *node, const struct rep_unit *target, const struct rep_record *rec)
+{
+	const struct rep_log *created = rep_log_get(node, rec->created.log);
+	const struct rep_unit *up;
+	size_t i = 0;
+
+	if (created == NULL || !target->has_head)
+		return false;
 	for (up = rep_unit_find(node, target->parent); up != NULL && i < target->xseq_count;
 	     up = rep_unit_find(node, up->parent), i += 2)
-		if (up->nid.v == created->id.author.v) {
-			*at = not_after_acting(rec, target->head_hlc);
-			return target->xseq[i + (created->id.lane == TR_LANE_E ? 1 : 0)] >= position;
-		}
+		if (up->nid.v == created->id.author.v)
+			return target->xseq[i + (created->id.lane == TR_LANE_E ? 1 : 0)] >= position_of(node, rec, created);
 	return false;
+}
+
+bool rep_directive_delivered(const struct rep_node *node, const struct rep_record *rec, struct tr_hlc *at)
+{
+	const struct rep_unit *target = rep_unit_find(node, rec->scope);
+	struct tr_hlc acted = {0};
+	bool is_acted = has_acted(rec, &acted);
+
+	if (target == NULL)
+		return false;
+	if (head_covers(node, target, rec))
+		*at = target->xseq_hlc;
+	else if (is_acted)
+		*at = acted;
+	else if (target->nid.v == node->cert.nid.v)
+		*at = (struct tr_hlc){(uint64_t)node->last_hlc};
+	else
+		return false;
+	/* A later directive moves the HEAD's count, and its stamp with it. */
+	if (is_acted && acted.v < at->v)
+		*at = acted;
+	return true;
 }
 
 /* ---- verify ---- */

@@ -99,6 +99,7 @@ struct rep_unit {
 	uint32_t head_own_ops, head_unsent, head_oldest_s;
 	uint32_t xseq[2 * (TR_LEVEL_MAX + 1)];
 	uint8_t xseq_count;
+	struct tr_hlc xseq_hlc;   /* of the first HEAD with these counts: when the newest of them came */
 	bool head_dirty;          /* to be passed on upward */
 	int64_t head_differs_ms;  /* mono, since when own digests differ; 0 = equal */
 	bool head_alarmed;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the admin of a district is told."""
-from lib import check, until
+from lib import case, check, until
 
 
 def test_reload_says_what_changed_and_every_fault(world):
@@ -47,3 +47,30 @@ def test_the_tree_tells_news_from_old_news(world):
     street.ok("peer", "resume", village.unit)
     village.start()
     until(lambda: unit_of(hub, village.unit)["state"] == "up" and unit_of(hub, village.unit)["waiting_records"] == 0, "all came")
+
+
+def test_delivered_keeps_its_time_and_is_known_of_who_acted(world):
+    hub = world.top()
+    street = world.below(hub, "110101001", listen=True)
+    village = world.below(street, "110101001001")
+    village.synced()
+    sent = hub.json("directive", "send", "--title", "one", "--to", village.unit)["id"]
+
+    def target():
+        return hub.json("directive", "status", sent)["targets"][0]
+
+    first = until(lambda: target()["delivered"], "delivered")
+    # Records make new HEADs, each with a later stamp.
+    for number in range(3):
+        heads = unit_of(hub, village.unit)["head_at"]
+        village.door().put(case(number))
+        until(lambda: unit_of(hub, village.unit)["head_at"] != heads, "a newer head")
+    check(target()["delivered"] == first, f"delivered at {first}, now {target()['delivered']}")
+    hub.stop()
+    hub.start()
+    check(target()["delivered"] == first, f"after a restart: {target()['delivered']}")
+    later = hub.json("directive", "send", "--title", "two", "--to", village.unit)["id"]
+    until(lambda: village.json("directive", "list")["directives"][1:], "the second directive")
+    village.ok("directive", "ack", later, "--by", "w")
+    row = until(lambda: [t for t in hub.json("directive", "status", later)["targets"] if t["rung"] == "acknowledged"], "ack")[0]
+    check(row["delivered"] and row["delivered"] <= row["at"], f"acknowledged, not delivered: {row}")
