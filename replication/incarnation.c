@@ -5,7 +5,7 @@
 #include "replication/own.h"
 #include "replication/unit.h"
 
-#define HEAD_LEAP (1u << 24) /* half a year of one HEAD a second; 250 restores */
+#define HEAD_LEAP (1u << 24) /* half a year of one HEAD a second */
 
 void rep_incarnation_store(struct rep_node *node)
 {
@@ -26,22 +26,17 @@ void rep_fence(const struct rep_node *node, struct rep_fence *out)
 		out->own_ops += open->count;
 }
 
-/* How far the counter of HEAD went is not known without a fence: further than
- * any node counts between two backups. */
-static uint32_t leap_over(uint32_t ctr)
-{
-	return ctr > UINT32_MAX - 2 * HEAD_LEAP ? ctr : ctr + HEAD_LEAP;
-}
-
 bool rep_incarnation_doubt(struct rep_node *node, const struct rep_fence *fence)
 {
 	struct rep_unit *self = rep_unit_find(node, node->cert.nid);
 	struct rep_fence here;
 
 	rep_fence(node, &here);
-	if (fence == NULL)
-		self->head_ctr = leap_over(self->head_ctr);
-	else if (fence->head_ctr > here.head_ctr && fence->head_ctr <= UINT32_MAX)
+	/* Without a fence nobody here knows how far the counter of HEAD went;
+	 * the parent may (WELCOME), a stick does not. */
+	if (fence == NULL && self->head_ctr < UINT32_MAX / 2)
+		self->head_ctr += HEAD_LEAP;
+	else if (fence != NULL && fence->head_ctr > here.head_ctr && fence->head_ctr <= UINT32_MAX)
 		self->head_ctr = (uint32_t)fence->head_ctr;
 	if (fence == NULL)
 		return here.own_ops > 0;

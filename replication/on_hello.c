@@ -238,6 +238,7 @@ void rep_on_hello(struct rep_node *node, struct rep_link *link, const Terrace__M
 	w.cert_serial = node->cert.serial;
 	w.version = (ProtobufCBinaryData){version_size, version};
 	w.heads = rep_head_sum(node, link->peer);
+	w.head_ctr = rep_unit_find(node, link->peer) != NULL ? rep_unit_find(node, link->peer)->head_ctr : 0;
 	msg.m_case = TERRACE__MSG__M_WELCOME;
 	msg.welcome = &w;
 	rep_link_send(node, link, &msg);
@@ -272,6 +273,16 @@ static int refused(struct rep_node *node, struct rep_link *link, uint32_t v)
 	return 0;
 }
 
+/* A store that came back from a backup counts its HEADs from behind, and
+ * nobody believes those; the parent remembers how far they went. */
+static void catch_up(struct rep_node *node, uint32_t head_ctr)
+{
+	struct rep_unit *self = rep_unit_find(node, node->cert.nid);
+
+	if (head_ctr > self->head_ctr && head_ctr < UINT32_MAX / 2)
+		self->head_ctr = head_ctr;
+}
+
 int rep_on_welcome(struct rep_node *node, struct rep_link *link, const Terrace__Welcome *w)
 {
 	if (link->way != REP_WAY_UP || link->state != REP_LINK_HELLO_SENT || w->fd.len != 16)
@@ -287,6 +298,7 @@ int rep_on_welcome(struct rep_node *node, struct rep_link *link, const Terrace__
 	copy_version(link, w->version);
 	if (!node->has_offset)
 		rep_node_follow(node, w->time_ms, 0);
+	catch_up(node, w->head_ctr);
 	if (w->heads != rep_head_sum(node, node->cert.nid))
 		rep_head_resend(node);
 	if (memcmp(link->hello_fd, w->fd.data, 16) == 0) {

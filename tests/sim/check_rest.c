@@ -72,6 +72,7 @@ bool sim_check_is_quiet(struct sim_world *world, const char **why, unsigned *who
 		if (!sim_check_delivered(world, r)) {
 			*why = "does not know that its directive was delivered";
 			*who = world->oracle->rec[r].issuer;
+			world->suspect = world->oracle->rec[r].home;
 			return false;
 		}
 	}
@@ -93,7 +94,13 @@ static void state_of(struct sim_world *world, unsigned host, const struct tr_rec
 /* Says what is missing, for the log of a failure. */
 void sim_check_explain(struct sim_world *world, unsigned host)
 {
+	struct rep_unit_info unit;
 	struct rep_log_info log;
+
+	for (size_t i = 0; sim_host_is_up(world, host) && rep_inspect_unit(world->host[host].node, i, &unit); i++)
+		sim_log(world, host, "  knows %s: HEAD %s hlc %" PRIx64 " own %" PRIu64 " here %" PRIu64 "%s", unit.title,
+		    unit.has_head ? "yes" : "no", unit.head_hlc.v, unit.head_own_ops, unit.here_ops,
+		    sim_host_of(world, unit.nid) == world->suspect ? " (it is about this one)" : "");
 
 	for (size_t i = 0; sim_host_is_up(world, host) && rep_inspect_log(world->host[host].node, i, &log); i++) {
 		unsigned author = sim_host_of(world, log.id.author), scope = sim_host_of(world, log.id.scope);

@@ -52,7 +52,8 @@ static void take_op(void *arg, unsigned index, const struct rep_op *op, const st
 		TR_ASSERT(r->count < ENTRIES_MAX);
 		*e = (struct entry){.field = f->id, .merge = f->merge, .op = index, .author = cause->author.v, .inc = cause->inc,
 		    .is_remove = v->act == TR_ACT_REMOVE, .number = v->i};
-		memcpy(e->word, v->t.data, v->t.size < WORD_MAX ? v->t.size : WORD_MAX - 1);
+		if (v->t.size != 0)
+			memcpy(e->word, v->t.data, v->t.size < WORD_MAX ? v->t.size : WORD_MAX - 1);
 		r->count++;
 	}
 }
@@ -141,7 +142,8 @@ static void compare(struct sim_world *world, unsigned host, const struct rows *r
 		total += f->merge == REP_MERGE_COUNT ? row.i : 0;
 		if (f->merge != REP_MERGE_SET)
 			continue;
-		memcpy(word, row.text.data, row.text.size < WORD_MAX ? row.text.size : WORD_MAX - 1);
+		if (row.text.size != 0)
+			memcpy(word, row.text.data, row.text.size < WORD_MAX ? row.text.size : WORD_MAX - 1);
 		if (!is_in_set(r, f->id, word))
 			sim_fail(world, host, "11", "%s holds '%s', which was taken out", f->name, word);
 		for (unsigned i = 0; i < different; i++)

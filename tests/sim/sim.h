@@ -140,6 +140,7 @@ struct sim_world {
 	struct sim_oracle *oracle;
 	struct sim_stick_box *sticks;
 	bool is_astray;          /* a stick is being read at the wrong node: alarms are in order */
+	unsigned suspect;        /* whom a failure at rest is about */
 	uint64_t trace;          /* hash over all that happened */
 	struct sim_counts counts;
 	uint64_t next_ticket;
