@@ -34,10 +34,15 @@ void rep_link_define(struct rep_node *node, struct rep_link *link, struct rep_lo
 void rep_link_cert(struct rep_node *node, struct rep_link *link, struct tr_nid nid);
 /* Own log behind a peer's handle; NULL. */
 struct rep_log *rep_link_theirs(const struct rep_node *node, const struct rep_link *link, uint32_t handle);
+/* Bytes cost: fewer beats, more patience. */
+bool rep_link_is_metered(const struct rep_link *link);
+/* Sets the profile, and the credit and beat that go with it. */
+void rep_link_profile(struct rep_link *link, enum tr_profile profile);
 /* How long an answer may take from now on (DIAL, HELLO_SENT, COMPARE). */
 void rep_link_patience(struct rep_node *node, struct rep_link *link);
-void rep_link_dial(struct rep_node *node, struct rep_link *link);
+/* When to dial again. */
 void rep_link_backoff(struct rep_node *node, struct rep_link *link, bool refused);
+void rep_link_dial(struct rep_node *node, struct rep_link *link);
 void rep_link_tick(struct rep_node *node, struct rep_link *link);
 int64_t rep_link_deadline(const struct rep_node *node, const struct rep_link *link);
 void rep_link_live(struct rep_node *node, struct rep_link *link);
