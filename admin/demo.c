@@ -6,24 +6,11 @@
 #include <errno.h>
 #include <ftw.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static volatile sig_atomic_t stop_signal;
-
-static void on_signal(int number)
-{
-	stop_signal = number;
-}
-
-bool tc_demo_stopped(void)
-{
-	return stop_signal != 0;
-}
 
 /* -------------------------------------------------------------- the story */
 
@@ -139,16 +126,6 @@ static bool make_dir(struct tc_demo *demo, const char *dir)
 	return true;
 }
 
-static void catch_signals(void)
-{
-	struct sigaction action = { .sa_handler = on_signal };
-
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
-	signal(SIGPIPE, SIG_IGN);
-}
-
 /* ------------------------------------------------------------------- end */
 
 static int remove_one(
@@ -245,7 +222,7 @@ int tc_demo_main(int argc, char **argv)
 
 	if (rc >= 0)
 		return rc;
-	catch_signals();
+	tc_demo_stop_catch();
 	demo.written = tc_mem_json(json_object());
 	ok = find_parts(&demo, data) && make_dir(&demo, dir) &&
 	    tc_demo_tree_plan(&demo) && run_story(&demo);
@@ -266,5 +243,5 @@ int tc_demo_main(int argc, char **argv)
 	free(demo.program);
 	free(demo.daemon);
 	json_decref(demo.written);
-	return ok ? 0 : tc_demo_stopped() ? 128 + stop_signal : 1;
+	return ok ? 0 : tc_demo_stopped() ? tc_demo_stop_code() : 1;
 }

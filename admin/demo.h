@@ -66,8 +66,10 @@ struct tc_demo {
 /* The verb.  args[0] is its first argument.  Exit code. */
 int tc_demo_main(int argc, char **argv);
 
-/* --- demo.c --- */
+/* --- demo_stop.c --- */
+void tc_demo_stop_catch(void);
 bool tc_demo_stopped(void); /* a signal asked us to end */
+int tc_demo_stop_code(void); /* exit code for it */
 
 /* --- demo_run.c --- */
 int64_t tc_demo_now_ms(void); /* monotonic */
