@@ -26,6 +26,7 @@ mapfile -t yamls < <(git ls-files '*.yaml' '*.yml' 2>/dev/null | grep -v '^tests
 
 gate pure tests/lint/pure.sh
 gate includes python3 tests/lint/includes.py
+gate circles python3 tests/lint/circles.py
 gate headers tests/lint/headers.sh
 gate prefix python3 tests/lint/prefix.py
 gate size python3 tests/lint/size.py
