@@ -15,7 +15,7 @@
 #include "replication/trust.h"
 #include "replication/unit.h"
 
-#define EMPTY_LOGS_MAX 1024 /* one link made and did not fill yet, in all its sessions */
+#define EMPTY_LOGS_MAX 8192 /* one link made and did not fill yet: a district that fills a new city has 1,200 */
 #define EMPTY_LOGS_UNIT 16  /* ... and so many more for each unit of the tree */
 #define CLOCK_AHEAD_MS ((int64_t)600 * 1000)
 
