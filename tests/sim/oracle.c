@@ -162,10 +162,6 @@ void sim_oracle_keep(struct sim_world *world, uint64_t ticket, const struct sim_
 	w->again = malloc(sizeof(*w->again));
 	TR_ASSERT(w->again != NULL);
 	sim_put_copy(w->again, put);
-	for (uint64_t t = 1; t < ticket; t++)
-		if (world->oracle->write[t - 1].again != NULL && world->oracle->write[t - 1].host == w->host &&
-		    strcmp(world->oracle->write[t - 1].again->key, put->key) == 0)
-			w->first = t;
 }
 
 uint64_t sim_oracle_unheard(struct sim_world *world, unsigned host)
@@ -183,16 +179,24 @@ uint64_t sim_oracle_unheard(struct sim_world *world, unsigned host)
 /* The same key again: the first answer again if there was a first time, else none. */
 static void check_again(struct sim_world *world, const struct sim_write *w, const struct rep_reply *reply)
 {
-	const struct sim_write *first = w->first != 0 ? &world->oracle->write[w->first - 1] : NULL;
+	uint64_t first = 0;
 
-	if (first != NULL && first->is_uncertain)
-		return;
-	if ((world->faults & SIM_F_CLOCK) != 0 && !reply->repeated)
-		return; /* a clock that leaps ahead ends the thirty days for which keys are kept */
-	if (reply->repeated && (first == NULL || first->state == SIM_WRITE_LOST))
+	for (unsigned i = 0; i < world->oracle->write_count && w->again != NULL; i++) {
+		const struct sim_write *other = &world->oracle->write[i];
+
+		if (other == w || other->host != w->host || other->again == NULL ||
+		    strcmp(other->again->key, w->again->key) != 0)
+			continue;
+		if (other->is_uncertain)
+			return;
+		if (other->state == SIM_WRITE_DURABLE || other->state == SIM_WRITE_ACKED)
+			first = other->ticket;
+	}
+	if (reply->repeated && first == 0)
 		sim_fail(world, w->host, "11", "write w%" PRIu64 " is called a repetition of what never was", w->ticket);
-	if (!reply->repeated && first != NULL && (first->state == SIM_WRITE_DURABLE || first->state == SIM_WRITE_ACKED))
-		sim_fail(world, w->host, "11", "write w%" PRIu64 " was made twice, first as w%" PRIu64, w->ticket, w->first);
+	/* A clock that leaps ahead ends the thirty days for which keys are kept. */
+	if (!reply->repeated && first != 0 && (world->faults & SIM_F_CLOCK) == 0)
+		sim_fail(world, w->host, "11", "write w%" PRIu64 " was made twice, first as w%" PRIu64, w->ticket, first);
 }
 
 struct find { struct sim_world *world; struct sim_write *write; unsigned rec; unsigned found; };

@@ -48,7 +48,6 @@ struct sim_write {
 	uint64_t past[SIM_PAST_WORDS];
 	bool has_rec;            /* known before the step */
 	struct sim_put *again;   /* what was written, for one who did not hear and asks again */
-	uint64_t first;          /* ticket of the write that this one repeats; 0 = none */
 };
 
 /* Per (host or issuer, log): the highest promise made. */
