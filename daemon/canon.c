@@ -7,6 +7,7 @@
 #include "daemon/json_write.h"
 #include "daemon/text.h"
 #include "proto/err.h"
+#include "proto/grow.h"
 #include "replication/status.h"
 
 #define KEYS_MAX 80
@@ -176,17 +177,15 @@ static void write_set(struct writer *w, const struct key *key)
 	struct rep_row_cursor cursor = {0};
 	struct tr_bytes *texts = NULL, *grown;
 	struct rep_row row;
-	size_t count = 0;
+	size_t count = 0, cap = 0;
 
 	while (next_row(w, key->field->id, &cursor, &row)) {
-		if ((count & (count - 1)) == 0) {
-			grown = realloc(texts, (count > 0 ? 2 * count : 1) * sizeof(*texts));
-			if (grown == NULL) {
-				w->rc = TR_E_NOMEM;
-				break;
-			}
-			texts = grown;
+		grown = tr_grow(texts, count, &cap, sizeof(*texts));
+		if (grown == NULL) {
+			w->rc = TR_E_NOMEM;
+			break;
 		}
+		texts = grown;
 		texts[count++] = row.text;
 	}
 	if (count > 0) {

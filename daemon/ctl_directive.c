@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/grow.h"
 #include "replication/status.h"
 
 /* Field ids of schema.def. */
@@ -166,13 +167,10 @@ static int add_target(struct td_ctl_call *call, struct targets *t, struct tr_nid
 			return 0;
 	if (t->count >= TR_TARGETS_MAX)
 		return td_ctl_error(call, TR_E_LIMIT, "more than %d targets", TR_TARGETS_MAX);
-	if (t->count == t->cap) {
-		t->cap = t->cap > 0 ? 2 * t->cap : 64;
-		list = realloc(t->list, t->cap * sizeof(*list));
-		if (list == NULL)
-			return TR_E_NOMEM;
-		t->list = list;
-	}
+	list = tr_grow(t->list, t->count, &t->cap, sizeof(*list));
+	if (list == NULL)
+		return TR_E_NOMEM;
+	t->list = list;
 	t->list[t->count++] = nid;
 	return 0;
 }
@@ -416,15 +414,11 @@ static void free_rounds(struct td_ctl_call *call)
 
 static bool add_id(struct rounds *r, const struct tr_rec_id *id)
 {
-	struct tr_rec_id *ids;
+	struct tr_rec_id *ids = tr_grow(r->ids, r->count, &r->cap, sizeof(*ids));
 
-	if (r->count == r->cap) {
-		r->cap = r->cap > 0 ? 2 * r->cap : 64;
-		ids = realloc(r->ids, r->cap * sizeof(*ids));
-		if (ids == NULL)
-			return false;
-		r->ids = ids;
-	}
+	if (ids == NULL)
+		return false;
+	r->ids = ids;
 	r->ids[r->count++] = *id;
 	return true;
 }

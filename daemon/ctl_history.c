@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/grow.h"
 #include "proto/wire.h"
 
 #define OPS_MAX 5000 /* of one record; the newest */
@@ -35,17 +36,13 @@ static int compare_entries(const void *a, const void *b)
 
 static bool add(struct entries *e, const struct rep_cause *cause, json_t *take_json)
 {
-	struct entry *list;
+	struct entry *list = tr_grow(e->list, e->count, &e->cap, sizeof(*list));
 
-	if (e->count == e->cap) {
-		e->cap = e->cap > 0 ? 2 * e->cap : 32;
-		list = realloc(e->list, e->cap * sizeof(*list));
-		if (list == NULL) {
-			json_decref(take_json);
-			return false;
-		}
-		e->list = list;
+	if (list == NULL) {
+		json_decref(take_json);
+		return false;
 	}
+	e->list = list;
 	e->list[e->count++] = (struct entry){cause->hlc, cause->author, cause->dot.seq, take_json};
 	return true;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/sys.h"
+#include "proto/grow.h"
 #include "replication/status.h"
 
 /* Field ids of schema.def. */
@@ -69,7 +70,7 @@ static bool grow_slots(struct td_ctl_roll *roll)
 static struct td_ctl_rolled *item_of(struct td_ctl_roll *roll, const struct tr_rec_id *id)
 {
 	struct td_ctl_rolled *items;
-	size_t at, cap;
+	size_t at;
 
 	if (2 * (roll->count + 1) > roll->slot_count && !grow_slots(roll))
 		return NULL;
@@ -79,14 +80,10 @@ static struct td_ctl_rolled *item_of(struct td_ctl_roll *roll, const struct tr_r
 			return &roll->items[roll->slots[at] - 1];
 	if (roll->count >= TD_CTL_ROLL_MAX)
 		return NULL;
-	if (roll->count == roll->cap) {
-		cap = roll->cap > 0 ? roll->cap * 2 : 64;
-		items = realloc(roll->items, cap * sizeof(*items));
-		if (items == NULL)
-			return NULL;
-		roll->items = items;
-		roll->cap = cap;
-	}
+	items = tr_grow(roll->items, roll->count, &roll->cap, sizeof(*items));
+	if (items == NULL)
+		return NULL;
+	roll->items = items;
 	roll->slots[at] = (uint32_t)++roll->count;
 	memset(&roll->items[roll->count - 1], 0, sizeof(*roll->items));
 	roll->items[roll->count - 1].id = *id;

@@ -23,6 +23,7 @@
 #include "daemon/log.h"
 #include "daemon/sys.h"
 #include "proto/err.h"
+#include "proto/grow.h"
 #include "proto/limits.h"
 
 /* -------------------------------------------------------------- nothing left to read */
@@ -182,9 +183,9 @@ void td_engine_set_hooks(struct td_engine *engine, const struct td_engine_hooks 
 static uint64_t ticket_take(struct td_engine *engine, td_reply_fn *fn, void *arg)
 {
 	struct engine_waiters *open = &engine->open;
-	void *list = open->list;
+	struct engine_waiter *list = tr_grow(open->list, open->count, &open->cap, sizeof(*list));
 
-	if (!td_engine_grow(&list, open->count, &open->cap, sizeof(*open->list)))
+	if (list == NULL)
 		return 0;
 	open->list = list;
 	open->list[open->count++] = (struct engine_waiter){fn, arg, false};

@@ -2,15 +2,17 @@
 /* Who waits for an answer, and the answers that wait for their commit. */
 #include "daemon/engine_int.h"
 #include "proto/err.h"
+#include "proto/grow.h"
 
 void td_engine_answer(struct td_engine *engine, struct engine_waiter *waiter, const struct rep_reply *reply)
 {
-	void *list = engine->answers;
+	struct engine_answer *list;
 
 	waiter->is_answered = true;
 	if (waiter->fn == NULL)
 		return;
-	if (!td_engine_grow(&list, engine->answer_count, &engine->answer_cap, sizeof(*engine->answers))) {
+	list = tr_grow(engine->answers, engine->answer_count, &engine->answer_cap, sizeof(*list));
+	if (list == NULL) {
 		/* an answer that is lost would leave its client waiting for ever */
 		td_engine_die(engine, TR_E_NOMEM, "no memory for answers");
 		return;

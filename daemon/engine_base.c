@@ -1,26 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Below all the engine's files: lists that grow, the end, what others look at. */
-#include <stdlib.h>
+/* Below all the engine's files: the end, what others look at. */
 #include <string.h>
 
 #include "daemon/engine_int.h"
 #include "daemon/log.h"
 #include "proto/err.h"
-
-bool td_engine_grow(void **list, size_t count, size_t *cap, size_t item)
-{
-	size_t more = *cap != 0 ? *cap * 2 : 16;
-	void *grown;
-
-	if (count < *cap)
-		return true;
-	grown = realloc(*list, more * item);
-	if (grown == NULL)
-		return false;
-	*list = grown;
-	*cap = more;
-	return true;
-}
 
 void td_engine_die(struct td_engine *engine, int rc, const char *text)
 {

@@ -132,7 +132,5 @@ void td_engine_trace(struct td_engine *engine, const struct rep_trace *trace);
 /* ---- engine_base.c ---- */
 /* Ends the daemon. */
 void td_engine_die(struct td_engine *engine, int rc, const char *text);
-/* Makes room for one more item of a list.  false: no memory. */
-bool td_engine_grow(void **list, size_t count, size_t *cap, size_t item);
 
 #endif

@@ -5,12 +5,13 @@
 #include "daemon/engine_int.h"
 #include "daemon/log.h"
 #include "proto/err.h"
+#include "proto/grow.h"
 
 bool td_engine_link_add(struct td_engine *engine, uint32_t link)
 {
-	void *list = engine->links;
+	uint32_t *list = tr_grow(engine->links, engine->link_count, &engine->link_cap, sizeof(*list));
 
-	if (!td_engine_grow(&list, engine->link_count, &engine->link_cap, sizeof(*engine->links)))
+	if (list == NULL)
 		return false;
 	engine->links = list;
 	engine->links[engine->link_count++] = link;
@@ -83,21 +84,23 @@ void td_engine_close_all(struct td_engine *engine)
 /* Adding twice and removing what is not there are no errors. */
 void td_engine_allow(struct td_engine *engine, const struct tr_key *key, bool add)
 {
-	void *list = engine->allowed;
+	struct tr_key *list;
 	size_t i = 0;
 
 	while (i < engine->allowed_count && memcmp(&engine->allowed[i], key, sizeof(*key)) != 0)
 		i++;
 	if ((i < engine->allowed_count) == add)
 		return;
-	if (!add) {
-		engine->allowed[i] = engine->allowed[--engine->allowed_count];
-	} else if (td_engine_grow(&list, engine->allowed_count, &engine->allowed_cap, sizeof(*key))) {
+	if (add) {
+		list = tr_grow(engine->allowed, engine->allowed_count, &engine->allowed_cap, sizeof(*list));
+		if (list == NULL) {
+			td_engine_die(engine, TR_E_NOMEM, "no memory for the list of keys");
+			return;
+		}
 		engine->allowed = list;
 		engine->allowed[engine->allowed_count++] = *key;
 	} else {
-		td_engine_die(engine, TR_E_NOMEM, "no memory for the list of keys");
-		return;
+		engine->allowed[i] = engine->allowed[--engine->allowed_count];
 	}
 	td_net_allow(engine->net, key, add);
 }

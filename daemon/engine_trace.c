@@ -5,6 +5,7 @@
 #include "daemon/engine_int.h"
 #include "daemon/log.h"
 #include "daemon/sys.h"
+#include "proto/grow.h"
 #include "proto/limits.h"
 
 static bool has_id(const struct tr_rec_id *id)
@@ -54,7 +55,7 @@ void td_engine_trace(struct td_engine *engine, const struct rep_trace *trace)
 
 void td_engine_watch(struct td_engine *engine, td_trace_fn *fn, void *arg)
 {
-	void *list = engine->watchers;
+	struct engine_watcher *list;
 
 	for (size_t i = 0; i < engine->watcher_count; i++) {
 		if (engine->watchers[i].fn == NULL) { /* the place of one that left */
@@ -62,7 +63,8 @@ void td_engine_watch(struct td_engine *engine, td_trace_fn *fn, void *arg)
 			return;
 		}
 	}
-	if (!td_engine_grow(&list, engine->watcher_count, &engine->watcher_cap, sizeof(*engine->watchers)))
+	list = tr_grow(engine->watchers, engine->watcher_count, &engine->watcher_cap, sizeof(*list));
+	if (list == NULL)
 		return; /* it sees no traces; nothing else is lost */
 	engine->watchers = list;
 	engine->watchers[engine->watcher_count++] = (struct engine_watcher){fn, arg};

@@ -2,18 +2,14 @@
 #include "daemon/net_set.h"
 
 #include "proto/err.h"
+#include "proto/grow.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_CAP = 16 };
-
 static void *grow(void *array, size_t *cap, size_t count, size_t size)
 {
-	if (count < *cap)
-		return array;
-	*cap = *cap == 0 ? FIRST_CAP : 2 * *cap;
-	array = realloc(array, *cap * size);
+	array = tr_grow(array, count, cap, size);
 	TR_ASSERT(array != NULL);
 	return array;
 }

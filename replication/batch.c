@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/err.h"
+#include "proto/grow.h"
 
 #define BLOCK_SIZE ((size_t)256 * 1024)
 
@@ -79,17 +80,12 @@ static uint8_t *take(struct rep_batch *batch, size_t size)
 
 static struct rep_effect *add(struct rep_batch *batch)
 {
-	TR_ASSERT(!batch->is_open);
-	if (batch->count == batch->cap) {
-		size_t cap = batch->cap ? batch->cap * 2 : 256;
-		struct rep_effect *more =
-		    realloc(batch->effects, cap * sizeof(*more));
+	struct rep_effect *more = tr_grow(batch->effects, batch->count, &batch->cap, sizeof(*more));
 
-		if (more == NULL)
-			return NULL;
-		batch->effects = more;
-		batch->cap = cap;
-	}
+	TR_ASSERT(!batch->is_open);
+	if (more == NULL)
+		return NULL;
+	batch->effects = more;
 	return &batch->effects[batch->count++];
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "replication/compare.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "proto/err.h"
+#include "proto/grow.h"
 #include "replication/ack.h"
 #include "replication/incarnation.h"
 #include "replication/link.h"
@@ -188,20 +188,16 @@ static int on_scopes(struct rep_node *node, struct rep_link *link, const Terrace
 	struct rep_unit *scope;
 
 	for (size_t i = 0; i < msg->n_s; i++) {
+		uint64_t *more;
 		uint32_t at;
 		size_t pos;
 
 		if (link->peer_digest_count >= TR_UNITS_MAX || rep_map_first(&link->peer_scopes, msg->s[i]->scope, &pos, &at))
 			return TR_E_INPUT;
-		if (link->peer_digest_count == link->peer_digest_cap) {
-			size_t cap = link->peer_digest_cap ? link->peer_digest_cap * 2 : 32;
-			uint64_t *more = realloc(link->peer_digests, cap * sizeof(*more));
-
-			if (more == NULL)
-				return TR_E_NOMEM;
-			link->peer_digests = more;
-			link->peer_digest_cap = cap;
-		}
+		more = tr_grow(link->peer_digests, link->peer_digest_count, &link->peer_digest_cap, sizeof(*more));
+		if (more == NULL)
+			return TR_E_NOMEM;
+		link->peer_digests = more;
 		at = (uint32_t)link->peer_digest_count++;
 		link->peer_digests[at] = msg->s[i]->d;
 		if (!rep_map_add(&link->peer_scopes, msg->s[i]->scope, at))
@@ -254,6 +250,7 @@ static int note_entry(struct rep_node *node, struct rep_link *link, const Terrac
 {
 	struct rep_log *log = rep_link_theirs(node, link, e->log);
 	struct rep_way *way;
+	uint64_t *more;
 	uint32_t at;
 	size_t pos;
 
@@ -269,15 +266,10 @@ static int note_entry(struct rep_node *node, struct rep_link *link, const Terrac
 	if (e->seq > log->seq && log->id.author.v == node->cert.nid.v && log->id.inc == node->inc &&
 	    own_past(node, link) != 0)
 		return TR_E_FORGED;
-	if (link->frontier_count == link->frontier_cap) {
-		size_t cap = link->frontier_cap ? link->frontier_cap * 2 : 16;
-		uint64_t *more = realloc(link->frontier_seq, cap * sizeof(*more));
-
-		if (more == NULL)
-			return TR_E_NOMEM;
-		link->frontier_seq = more;
-		link->frontier_cap = cap;
-	}
+	more = tr_grow(link->frontier_seq, link->frontier_count, &link->frontier_cap, sizeof(*more));
+	if (more == NULL)
+		return TR_E_NOMEM;
+	link->frontier_seq = more;
 	link->frontier_seq[link->frontier_count] = e->seq;
 	if (!rep_map_add(&link->frontier, log->handle, (uint32_t)link->frontier_count))
 		return TR_E_NOMEM;

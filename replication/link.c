@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/err.h"
+#include "proto/grow.h"
 #include "replication/batch.h"
 #include "replication/keys.h"
 #include "replication/log.h"
@@ -23,17 +24,12 @@ struct rep_link *rep_link_find(const struct rep_node *node, uint32_t number)
 
 static struct rep_link *append(struct rep_node *node)
 {
+	struct rep_link **more = tr_grow(node->links, node->link_count, &node->link_cap, sizeof(struct rep_link *));
 	struct rep_link *link;
 
-	if (node->link_count == node->link_cap) {
-		size_t cap = node->link_cap ? node->link_cap * 2 : 8;
-		struct rep_link **more = realloc(node->links, cap * sizeof(struct rep_link *));
-
-		if (more == NULL)
-			return NULL;
-		node->links = more;
-		node->link_cap = cap;
-	}
+	if (more == NULL)
+		return NULL;
+	node->links = more;
 	link = calloc(1, sizeof(*link));
 	if (link != NULL)
 		node->links[node->link_count++] = link;

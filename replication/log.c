@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/err.h"
+#include "proto/grow.h"
 #include "replication/keys.h"
 #include "replication/unit.h"
 
@@ -48,16 +49,11 @@ struct rep_log *rep_log_find(const struct rep_node *node, const struct tr_log_id
 
 static bool room(struct rep_node *node)
 {
-	size_t cap = node->log_cap ? node->log_cap * 2 : 16;
-	struct rep_log **more;
+	struct rep_log **more = tr_grow(node->logs, node->log_count, &node->log_cap, sizeof(struct rep_log *));
 
-	if (node->log_count < node->log_cap)
-		return true;
-	more = realloc(node->logs, cap * sizeof(struct rep_log *));
 	if (more == NULL)
 		return false;
 	node->logs = more;
-	node->log_cap = cap;
 	return true;
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "replication/take.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "proto/err.h"
+#include "proto/grow.h"
 #include "replication/chain.h"
 #include "replication/fold.h"
 #include "replication/link.h"
@@ -87,17 +87,14 @@ static bool is_undeclared(const struct rep_node *node, struct tr_nid nid)
 
 static int wait_for_unit(struct rep_link *link, uint32_t h, const struct tr_log_id *id)
 {
+	struct rep_def *more;
+
 	if (link->def_count >= EMPTY_LOGS_MAX)
 		return TR_E_LIMIT;
-	if (link->def_count == link->def_cap) {
-		size_t cap = link->def_cap ? link->def_cap * 2 : 8;
-		struct rep_def *more = realloc(link->defs, cap * sizeof(*more));
-
-		if (more == NULL)
-			return TR_E_NOMEM;
-		link->defs = more;
-		link->def_cap = cap;
-	}
+	more = tr_grow(link->defs, link->def_count, &link->def_cap, sizeof(*more));
+	if (more == NULL)
+		return TR_E_NOMEM;
+	link->defs = more;
 	link->defs[link->def_count++] = (struct rep_def){h, *id};
 	link->defs_seen = SIZE_MAX;
 	return 0;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "replication/trust.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "proto/err.h"
+#include "proto/grow.h"
 #include "replication/batch.h"
 #include "replication/keys.h"
 #include "replication/unit.h"
@@ -41,20 +41,17 @@ int rep_trust_cert(struct rep_node *node, struct tr_nid nid, uint32_t serial, st
 /* The top node countersigns what it meets without the registrar's signature. */
 static void want_registration(struct rep_node *node, struct tr_nid nid)
 {
+	struct tr_nid *more;
+
 	for (size_t i = 0; i < node->to_register_count; i++)
 		if (node->to_register[i].v == nid.v)
 			return;
-	if (node->to_register_count == node->to_register_cap) {
-		size_t cap = node->to_register_cap ? node->to_register_cap * 2 : 8;
-		struct tr_nid *more = realloc(node->to_register, cap * sizeof(*more));
-
-		if (more == NULL) {
-			rep_node_fail(node, TR_E_NOMEM);
-			return;
-		}
-		node->to_register = more;
-		node->to_register_cap = cap;
+	more = tr_grow(node->to_register, node->to_register_count, &node->to_register_cap, sizeof(*more));
+	if (more == NULL) {
+		rep_node_fail(node, TR_E_NOMEM);
+		return;
 	}
+	node->to_register = more;
 	node->to_register[node->to_register_count++] = nid;
 }
 

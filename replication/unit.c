@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/err.h"
+#include "proto/grow.h"
 #include "replication/keys.h"
 
 /* row: version(1) parent(8) caps(4) code-length(1) code title */
@@ -23,16 +24,11 @@ struct rep_unit *rep_unit_find(const struct rep_node *node, struct tr_nid nid)
 
 static bool room(struct rep_node *node)
 {
-	size_t cap = node->unit_cap ? node->unit_cap * 2 : 16;
-	struct rep_unit **more;
+	struct rep_unit **more = tr_grow(node->units, node->unit_count, &node->unit_cap, sizeof(struct rep_unit *));
 
-	if (node->unit_count < node->unit_cap)
-		return true;
-	more = realloc(node->units, cap * sizeof(struct rep_unit *));
 	if (more == NULL)
 		return false;
 	node->units = more;
-	node->unit_cap = cap;
 	return true;
 }
 
@@ -111,20 +107,16 @@ static void copy_text(char *out, size_t cap, struct tr_bytes in)
 static void set_path(struct rep_node *node, struct rep_unit *unit, struct tr_bytes path)
 {
 	size_t low = 0, high = node->order_count;
+	struct rep_unit **more;
 
 	if (unit->unit[0] != '\0' || path.size == 0)
 		return; /* a path never changes */
-	if (node->order_count == node->order_cap) {
-		size_t cap = node->order_cap ? node->order_cap * 2 : 16;
-		struct rep_unit **more = realloc(node->order, cap * sizeof(struct rep_unit *));
-
-		if (more == NULL) {
-			rep_node_fail(node, TR_E_NOMEM);
-			return;
-		}
-		node->order = more;
-		node->order_cap = cap;
+	more = tr_grow(node->order, node->order_count, &node->order_cap, sizeof(struct rep_unit *));
+	if (more == NULL) {
+		rep_node_fail(node, TR_E_NOMEM);
+		return;
 	}
+	node->order = more;
 	copy_text(unit->unit, sizeof(unit->unit), path);
 	while (low < high) {
 		size_t mid = (low + high) / 2;
