@@ -183,11 +183,9 @@ static void copy_version(struct rep_link *link, ProtobufCBinaryData v)
 
 static void take_profile(struct rep_link *link, const Terrace__Hello *hello)
 {
-	bool metered = hello->profile == TR_PROFILE_METERED || hello->profile == TR_PROFILE_BURST;
-
-	link->profile = metered ? (enum tr_profile)hello->profile : TR_PROFILE_FIBRE;
-	link->credit = metered ? TR_CREDIT_METERED : TR_CREDIT_FIBRE;
-	link->beat_s = metered ? TR_BEAT_METERED_S : TR_BEAT_FIBRE_S;
+	rep_link_profile(link, (enum tr_profile)hello->profile);
+	if (!rep_link_is_metered(link))
+		link->profile = TR_PROFILE_FIBRE;
 	if (hello->credit >= TR_FRAME_DATA_MIN && hello->credit < link->credit)
 		link->credit = hello->credit;
 	link->max_frame = TR_FRAME_DATA_MAX;
