@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * place -- a small tree of real cores in one process, with stores in memory,
+ * frames passed by hand and one clock:
+ *
+ *     0 top -+- 1 street -+- 3 leaf
+ *            |            `- 4 leaf
+ *            `- 2 street --- 5 leaf
+ *
+ * Threads: none.
+ */
+#ifndef TESTS_ORACLE_PLACE_H
+#define TESTS_ORACLE_PLACE_H
+
+#include "replication/rep.h"
+#include "tests/lib/memview.h"
+
+#define PLACE_NODES 6
+
+struct place_frames {
+	uint8_t **data;
+	size_t *size;
+	size_t count, cap;
+};
+
+struct place_node {
+	struct tr_nid nid;
+	uint64_t inc;
+	struct memview *mv;
+	struct rep_view view;
+	struct rep_node *node;
+	struct rep_batch *batch;
+	struct rep_sign_keys sign;
+	struct tr_key curve;
+	struct rep_cert cert;
+	uint8_t bytes[TR_CERT_BYTES_MAX];
+	size_t size;
+	int64_t skew_ms;
+	struct rep_reply reply;
+	bool dials;
+	struct place_frames out[PLACE_NODES]; /* frames for a neighbour */
+	struct place_frames *bundle;          /* answer of the stick that is read */
+	unsigned bad; /* traces of level error or warn that no honest tree has */
+};
+
+struct place {
+	struct place_node n[PLACE_NODES];
+	int64_t wall_ms, mono_ms;
+};
+
+extern const int place_parent[PLACE_NODES]; /* -1: none */
+
+void place_begin(struct place *p);
+void place_end(struct place *p);
+void place_step(struct place *p, unsigned at, struct rep_event *event);
+void place_wait(struct place *p, int64_t ms);
+/* A connection of child and parent, until nobody says anything any more. */
+void place_sync(struct place *p, unsigned child);
+void place_stick_write(struct place *p, unsigned from, unsigned to, struct place_frames *out);
+/* answer: may be NULL */
+void place_stick_read(struct place *p, unsigned at, unsigned from, const struct place_frames *stick,
+    struct place_frames *answer);
+void place_frames_free(struct place_frames *f);
+
+#endif
