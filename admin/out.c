@@ -210,7 +210,7 @@ static const struct state_word words[] = {
     {"dispatched", N_("dispatched"), TC_TONE_NONE},
     {"returned", N_("returned"), TC_TONE_NONE},
     {"suspended", N_("suspended"), TC_TONE_NONE},
-    {"handling", N_("in work"), TC_TONE_NONE},
+    {"handling", N_("handling"), TC_TONE_NONE},
     {"rework", N_("rework"), TC_TONE_NONE},
     {"handled", N_("handled"), TC_TONE_NONE},
     {"self_handled", N_("self-handled"), TC_TONE_NONE},

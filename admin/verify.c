@@ -78,8 +78,12 @@ static void show_verify(const struct tc_run *run, const json_t *data)
 
 /* --- two stores by their scope digests --- */
 
+/* States of a scope that one of the two does not hold because of its place. */
+#define OUTSIDE_THERE "not held there"
+#define OUTSIDE_HERE "not held here"
+
 struct compare {
-	size_t equal, differ, missing;
+	size_t equal, differ, missing, outside;
 	json_t *rows; /* what the answer lists */
 };
 
@@ -141,7 +145,8 @@ static void add_row(struct compare *compare, const char *scope,
 
 /*
  * Scopes of `a` that `b` must hold too: those below b's own unit.  A scope
- * that only one side has by its place in the tree is no difference.
+ * that only one side has by its place in the tree is no difference, and said
+ * to be none: what is not listed would look as if it had been compared.
  */
 static void compare_side(struct compare *compare, const json_t *a,
     const json_t *b, const char *b_unit, bool a_is_here)
@@ -167,8 +172,19 @@ static void compare_side(struct compare *compare, const json_t *a,
 			*(equal ? &compare->equal : &compare->differ) += 1;
 			add_row(compare, scope, row, other,
 			    equal ? "equal" : "differ");
+		} else if (other == NULL && a_is_here) {
+			compare->outside++;
+			add_row(compare, scope, row, NULL, OUTSIDE_THERE);
+		} else if (other == NULL) {
+			compare->outside++;
+			add_row(compare, scope, NULL, row, OUTSIDE_HERE);
 		}
 	}
+}
+
+static bool is_outside(const char *state)
+{
+	return strcmp(state, OUTSIDE_HERE) == 0 || strcmp(state, OUTSIDE_THERE) == 0;
 }
 
 static const char *compare_word(const char *state)
@@ -177,6 +193,10 @@ static const char *compare_word(const char *state)
 		return _("equal");
 	if (strcmp(state, "differ") == 0)
 		return _("DIFFER");
+	if (strcmp(state, OUTSIDE_THERE) == 0)
+		return _("not held there by design");
+	if (strcmp(state, OUTSIDE_HERE) == 0)
+		return _("not held here by design");
 	return strcmp(state, "missing here") == 0 ? _("missing here")
 						  : _("missing there");
 }
@@ -211,9 +231,13 @@ static void show_compare(const struct tc_run *run, const json_t *data)
 		}
 		tc_out_count(out, json_object_get(row, "here_records"));
 		tc_out_tone(out, table ? compare_word(state) : state,
-		    equal ? TC_TONE_GOOD : TC_TONE_BAD);
+		    equal               ? TC_TONE_GOOD
+		    : is_outside(state) ? TC_TONE_NONE
+					: TC_TONE_BAD);
 	}
 	tc_out_close(out);
+	if (tc_view_int(data, "equal") + tc_view_int(data, "differ") + tc_view_int(data, "missing") == 0)
+		tc_out_remark(run, _("These two have no scope in common: nothing was compared."));
 	tc_out_remark(run,
 	    _("Scopes: %lld equal, %lld differ, %lld missing."),
 	    (long long)tc_view_int(data, "equal"),
@@ -268,6 +292,7 @@ static json_t *compare_answer(
 	tc_mem_set(data, "equal", json_integer((json_int_t)compare.equal));
 	tc_mem_set(data, "differ", json_integer((json_int_t)compare.differ));
 	tc_mem_set(data, "missing", json_integer((json_int_t)compare.missing));
+	tc_mem_set(data, "outside", json_integer((json_int_t)compare.outside));
 	tc_mem_set(data, "scopes", compare.rows);
 	return data;
 }

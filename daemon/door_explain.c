@@ -114,7 +114,11 @@ static void explain_auth(const struct rep_reply *reply, struct td_door_error *er
 	char caps[120] = "";
 	size_t used = 0;
 
-	if (reply->status_to != 0) {
+	if (reply->why == REP_WHY_IMPORT) {
+		snprintf(error->field, sizeof(error->field), "imported");
+		snprintf(error->message, sizeof(error->message),
+		    "imported: this unit may not load history, it lacks IMPORT");
+	} else if (reply->status_to != 0) {
 		for (uint32_t bit = 1; move != NULL && bit <= TR_CAP_REGISTRAR; bit <<= 1)
 			if ((move->caps & bit) != 0 && used < sizeof(caps))
 				used += (size_t)snprintf(caps + used, sizeof(caps) - used, "%s%s",
@@ -128,8 +132,7 @@ static void explain_auth(const struct rep_reply *reply, struct td_door_error *er
 		    "%s: only the unit that the record is addressed to may write that", what);
 	} else {
 		snprintf(error->message, sizeof(error->message),
-		    "%s: this unit has no authority to write that (%s)", what,
-		    rep_why_name(reply->why));
+		    "%s: this unit has no authority to write that", what);
 	}
 	snprintf(error->hint, sizeof(error->hint),
 	    "a unit above with that right can do it; rights are given by `invite --caps`");

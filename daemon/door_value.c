@@ -91,12 +91,24 @@ static int read_time(struct td_door *door, const struct td_door_member *m, struc
 	return 0;
 }
 
-static int read_int(struct td_door *door, const struct td_door_member *m, struct rep_value *v)
+static int read_int(struct td_door *door, const struct rep_field *field,
+    const struct td_door_member *m, struct rep_value *v)
 {
+	/* Numbers that mean something in a few values only. */
+	static const struct {
+		const char *name;
+		int64_t min, max;
+	} ranges[] = {{"satisfaction", 1, 5}, {"limit_value", 0, 100000}, {"report_every_s", 0, 31622400}};
+
 	if (m->value.type != TD_JSON_INT)
 		return td_door_wrong_type(door, m, "an integer");
 	if (!td_text_read_scaled(m->value.text, 0, &v->i))
 		return td_door_refuse(door, TR_E_INPUT, m->name, "%.*s is out of range", TD_DOOR_NAME(m));
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+		if (strcmp(field->name, ranges[i].name) == 0 && (v->i < ranges[i].min || v->i > ranges[i].max))
+			return td_door_refuse(door, TR_E_INPUT, m->name,
+			    "%.*s is out of range (%" PRId64 " to %" PRId64 ")", TD_DOOR_NAME(m),
+			    ranges[i].min, ranges[i].max);
 	v->type = REP_VALUE_INT;
 	return 0;
 }
@@ -225,7 +237,7 @@ static int read_typed(struct td_door *door, const struct rep_field *field,
 	switch (field->type) {
 	case REP_TYPE_TEXT: return read_text(door, field, m, v);
 	case REP_TYPE_TIME: return read_time(door, m, v);
-	case REP_TYPE_INT: return read_int(door, m, v);
+	case REP_TYPE_INT: return read_int(door, field, m, v);
 	case REP_TYPE_DEG: return read_deg(door, field, m, v);
 	case REP_TYPE_ID: return read_id(door, m, v);
 	case REP_TYPE_UNIT: return read_unit(door, m, v);

@@ -286,8 +286,11 @@ static void print_result(const struct join *join)
 	char fingerprint[80];
 
 	td_enrol_fingerprint(&join->token.root_hash, fingerprint);
-	(void)printf(_("Joined as %s (%s) in %s\n"), join->cert.unit,
-	    join->cert.title, join->options.dir);
+	if (join->cert.title[0] != '\0')
+		(void)printf(_("Joined as %s (%s) in %s\n"), join->cert.unit,
+		    join->cert.title, join->options.dir);
+	else
+		(void)printf(_("Joined as %s in %s\n"), join->cert.unit, join->options.dir);
 	(void)printf(_("Root of trust, to compare by phone:\n  %.39s\n  %s\n"),
 	    fingerprint, fingerprint + 40);
 	if (!join->cert.registered)

@@ -27,6 +27,7 @@ enum rep_why {
 	REP_WHY_REASON,     /* this step needs a reason (or applicant, approver, until) */
 	REP_WHY_TARGET,     /* not the node whose scope it is */
 	REP_WHY_LIMIT,      /* a bound of the record was reached */
+	REP_WHY_IMPORT,     /* history, by a unit without IMPORT */
 };
 
 struct rep_applied {

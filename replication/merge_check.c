@@ -302,7 +302,7 @@ static enum rep_why decide(const struct rep_record *rec,
 	    op->actor.size > TR_ACTOR_MAX || !scan_values(rec, op, &s, d))
 		return REP_WHY_FIELD;
 	if (exempt && (cause->caps & TR_CAP_IMPORT) == 0)
-		return REP_WHY_CAP;
+		return REP_WHY_IMPORT;
 	look_back(rec, cause, &past);
 	if (creates && past.created >= 0)
 		return REP_WHY_TWICE;

@@ -73,6 +73,7 @@ const char *rep_why_name(enum rep_why why)
 	case REP_WHY_REASON: return "the step needs a reason";
 	case REP_WHY_TARGET: return "only the unit that it is about may";
 	case REP_WHY_LIMIT: return "a bound of the record was reached";
+	case REP_WHY_IMPORT: return "only a unit with IMPORT may load history";
 	}
 	return "unknown";
 }

@@ -153,6 +153,7 @@ static int error_of(enum rep_why why)
 	switch (why) {
 	case REP_WHY_NONE: return 0;
 	case REP_WHY_CAP:
+	case REP_WHY_IMPORT:
 	case REP_WHY_TARGET: return TR_E_AUTH;
 	case REP_WHY_STEP:
 	case REP_WHY_SAME_PERSON:

@@ -70,3 +70,32 @@ def test_words_that_are_no_utf8_are_named(world):
         result = hub.ctl(*words)
         check(result.rc == 65 and "TR-E-UTF8" in result.err, f"{words}: {result.rc} {result.err}")
     check(hub.ctl("record", "put", world.dir / "none").rc == 66, "a file that is not there is 66")
+
+
+def test_values_and_rights_that_do_not_fit_are_explained(world):
+    hub = world.top()
+    one = world.below(hub, "110101001", caps="-IMPORT")
+    door = one.door()
+    check(door.put(case(1))["ok"], "a case")
+    for number, value in ((2, 0), (3, 6), (4, -1)):
+        answer = door.put(case(number, satisfaction=value))
+        check(not answer["ok"] and answer["error"]["field"] == "satisfaction" and "1 to 5" in answer["error"]["message"], f"{answer}")
+    check(door.put(case(5, satisfaction=5))["ok"], "five is the best")
+    answer = door.put(case(6, imported=True))
+    check(answer["error"]["code"] == "TR-E-AUTH" and "IMPORT" in answer["error"]["message"], f"{answer}")
+    door.close()
+
+
+def test_what_lies_elsewhere_by_design_is_no_difference(world):
+    hub = world.top()
+    one = world.below(hub, "110101001")
+    two = world.below(hub, "110101002")
+    one.door().put(case(1))
+    hub.door().put(case(2))
+    one.synced()
+    answer = hub.json("verify", "--against-socket", one.dir / "run/status.sock")
+    states = {row["scope"]: row["state"] for row in answer["scopes"]}
+    check(states == {hub.unit: "not held there", one.unit: "equal", two.unit: "not held there"}, f"{states}")
+    check(answer["outside"] == 2 and answer["differ"] == 0, f"{answer}")
+    result = one.ctl("verify", "--against-socket", two.dir / "run/status.sock")
+    check(result.rc == 1 and "no scope in common" in result.out + result.err, f"{result.rc} {result.out}{result.err}")

@@ -101,7 +101,7 @@ static void authority_is_checked(void **state)
 	assert_why(&s, REP_WHY_TWICE, 0);
 	scene_begin(&s);
 	fold_op(&s.f, s.leaf, TR_OP_SET)->flags = TR_OPF_IMPORTED;
-	assert_why(&s, REP_WHY_CAP, 0);
+	assert_why(&s, REP_WHY_IMPORT, 0);
 	scene_begin(&s);
 	fold_op(&s.f, s.leaf, TR_OP_SET)->type = TR_KIND_STAFF;
 	assert_why(&s, REP_WHY_FIELD, 0);
