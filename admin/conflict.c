@@ -127,13 +127,8 @@ int tc_cmd_conflicts(struct tc_run *run)
 {
 	static const struct tc_view view = {
 	    .cmd = "conflicts", .list = "conflicts", .show = show_conflicts};
-	json_t *args = tc_mem_json(json_object());
-	int rc;
 
-	tc_mem_set_text(args, "id", tc_args_word(run, 0));
-	rc = tc_view_run(run, &view, args);
-	json_decref(args);
-	return rc;
+	return tc_view_run_word(run, &view, "id");
 }
 
 /* --value: a JSON object, NAME=VALUE, or the text of the group's one field. */
@@ -248,11 +243,6 @@ int tc_cmd_trace(struct tc_run *run)
 {
 	static const struct tc_view view = {
 	    .cmd = "trace", .list = "ops", .show = show_trace};
-	json_t *args = tc_mem_json(json_object());
-	int rc;
 
-	tc_mem_set_text(args, "id", tc_args_word(run, 0));
-	rc = tc_view_run(run, &view, args);
-	json_decref(args);
-	return rc;
+	return tc_view_run_word(run, &view, "id");
 }

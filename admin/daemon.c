@@ -13,33 +13,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char *list_text(const json_t *list)
-{
-	char *text = tc_mem_text("");
-
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		const char *word = json_string_value(json_array_get(list, i));
-		char *more = tc_mem_format("%s%s%s", text, i > 0 ? ", " : "",
-		    word != NULL ? word : "?");
-
-		free(text);
-		text = more;
-	}
-	return text;
-}
-
 static void show_reload(const struct tc_run *run, const json_t *data)
 {
 	const json_t *changed = json_object_get(data, "changed");
 	const json_t *restart = json_object_get(data, "restart_needed");
-	char *text = list_text(changed);
+	char *text = tc_view_words(changed, ", ");
 
 	if (json_array_size(changed) == 0 && json_array_size(restart) == 0)
 		tc_out_remark(run, _("Nothing changed."));
 	else if (json_array_size(changed) > 0)
 		tc_out_remark(run, _("In force: %s"), text);
 	free(text);
-	text = list_text(restart);
+	text = tc_view_words(restart, ", ");
 	if (json_array_size(restart) > 0)
 		tc_out_remark(run, _("After a restart only: %s"), text);
 	free(text);
@@ -101,13 +86,8 @@ int tc_cmd_log_level(struct tc_run *run)
 {
 	static const struct tc_view view = {
 	    .cmd = "log level", .show = show_level};
-	json_t *args = tc_mem_json(json_object());
-	int rc;
 
-	tc_mem_set_text(args, "level", tc_args_word(run, 0));
-	rc = tc_view_run(run, &view, args);
-	json_decref(args);
-	return rc;
+	return tc_view_run_word(run, &view, "level");
 }
 
 static void show_stop(const struct tc_run *run, const json_t *data)

@@ -304,13 +304,8 @@ int tc_cmd_directive_status(struct tc_run *run)
 	static const struct tc_view view = {.cmd = "directive status",
 	    .list = "targets",
 	    .show = show_status};
-	json_t *args = tc_mem_json(json_object());
-	int rc;
 
-	tc_mem_set_text(args, "id", tc_args_word(run, 0));
-	rc = tc_view_run(run, &view, args);
-	json_decref(args);
-	return rc;
+	return tc_view_run_word(run, &view, "id");
 }
 
 /* --- rungs of a target, answers of the issuer --- */

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/verbs.h"
 
-#include "admin/mem.h"
 #include "admin/out.h"
 #include "admin/text.h"
 #include "admin/view.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char *unit_text(const struct tc_run *run, const json_t *object,
@@ -108,13 +106,8 @@ int tc_cmd_queue(struct tc_run *run)
 {
 	static const struct tc_view view = {
 	    .cmd = "queue", .list = "queues", .show = show_queue};
-	json_t *args = tc_mem_json(json_object());
-	int rc;
 
-	tc_mem_set_text(args, "peer", tc_args_word(run, 0));
-	rc = tc_view_run(run, &view, args);
-	json_decref(args);
-	return rc;
+	return tc_view_run_word(run, &view, "peer");
 }
 
 /* --- lag --- */

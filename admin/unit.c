@@ -118,21 +118,6 @@ int tc_cmd_invite(struct tc_run *run)
 
 /* --- unit --- */
 
-static char *caps_text(const json_t *caps)
-{
-	char *text = tc_mem_text("");
-
-	for (size_t i = 0; i < json_array_size(caps); i++) {
-		const char *name = json_string_value(json_array_get(caps, i));
-		char *more = tc_mem_format("%s%s%s", text, i > 0 ? " " : "",
-		    name != NULL ? name : "?");
-
-		free(text);
-		text = more;
-	}
-	return text;
-}
-
 static void show_units(const struct tc_run *run, const json_t *data)
 {
 	const struct tc_col cols[] = {
@@ -151,7 +136,7 @@ static void show_units(const struct tc_run *run, const json_t *data)
 	for (size_t i = 0; i < json_array_size(units); i++) {
 		const json_t *unit = json_array_get(units, i);
 		const json_t *caps = json_object_get(unit, "caps");
-		char *text = caps_text(caps);
+		char *text = tc_view_words(caps, " ");
 
 		tc_out_row(out, -1);
 		tc_out_value(out, json_object_get(unit, "unit"));
@@ -211,13 +196,8 @@ static void show_peer(const struct tc_run *run, const json_t *data)
 static int steer_peer(const struct tc_run *run, const char *cmd)
 {
 	const struct tc_view view = {.cmd = cmd, .show = show_peer};
-	json_t *args = tc_mem_json(json_object());
-	int rc;
 
-	tc_mem_set_text(args, "peer", tc_args_word(run, 0));
-	rc = tc_view_run(run, &view, args);
-	json_decref(args);
-	return rc;
+	return tc_view_run_word(run, &view, "peer");
 }
 
 int tc_cmd_peer_pause(struct tc_run *run)

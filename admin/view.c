@@ -191,6 +191,17 @@ int tc_view_run(
 	return rc;
 }
 
+int tc_view_run_word(const struct tc_run *run, const struct tc_view *view, const char *name)
+{
+	json_t *args = tc_mem_json(json_object());
+	int rc;
+
+	tc_mem_set_text(args, name, tc_args_word(run, 0));
+	rc = tc_view_run(run, view, args);
+	json_decref(args);
+	return rc;
+}
+
 void tc_view_show_text(const struct tc_run *run, const json_t *data)
 {
 	char *clean = tc_text_clean_lines(tc_view_text(data, "text"));
@@ -204,6 +215,21 @@ void tc_view_only_text(struct tc_run *run)
 {
 	if (run->format == TC_FORMAT_PLAIN || run->format == TC_FORMAT_CSV)
 		run->format = TC_FORMAT_TABLE;
+}
+
+char *tc_view_words(const json_t *list, const char *between)
+{
+	char *text = tc_mem_text("");
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *word = json_string_value(json_array_get(list, i));
+		char *more = tc_mem_format("%s%s%s", text, i > 0 ? between : "",
+		    word != NULL ? word : "?");
+
+		free(text);
+		text = more;
+	}
+	return text;
 }
 
 const char *tc_view_text(const json_t *object, const char *key)

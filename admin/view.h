@@ -33,6 +33,8 @@ int64_t tc_view_timeout(const struct tc_run *run, int64_t usual_ms);
  * be NULL.  Returns the exit code; errors have been printed. */
 int tc_view_run(
     const struct tc_run *run, const struct tc_view *view, json_t *args);
+/* The same; the only argument is the first word of the line, under this name. */
+int tc_view_run_word(const struct tc_run *run, const struct tc_view *view, const char *name);
 /* Request and answer without drawing. */
 int tc_view_ask(const struct tc_run *run, const char *cmd, json_t *args,
     json_t **data, struct tc_fault *fault);
@@ -47,6 +49,8 @@ void tc_view_only_text(struct tc_run *run);
 
 /* Shorthands for reading answers. */
 const char *tc_view_text(const json_t *object, const char *key); /* "" if absent */
+/* The texts of a list in one; to be freed. */
+char *tc_view_words(const json_t *list, const char *between);
 int64_t tc_view_int(const json_t *object, const char *key);
 double tc_view_number(const json_t *object, const char *key, double absent);
 /* Last part of a unit's path. */
