@@ -97,6 +97,7 @@ static void reject_text(struct import *in, uint64_t row, int rc, const char *why
 	struct tc_map_reject reason = {.code = tr_err_code(rc)};
 
 	snprintf(reason.why, sizeof(reason.why), "%s", why);
+	tc_text_clean_in(reason.why); /* shortened in the middle of a character */
 	reject(in, row, &reason);
 }
 
@@ -228,6 +229,7 @@ static bool cell_is_utf8(struct import *in, const char *name, const char *text,
 	if (u8_check((const uint8_t *)text, strlen(text)) == NULL)
 		return true;
 	snprintf(why.field, sizeof(why.field), "%s", name);
+	tc_text_clean_in(why.field);
 	snprintf(why.why, sizeof(why.why), "%s",
 	    _("not valid UTF-8; say what it is, such as --encoding gb18030"));
 	reject(in, number, &why);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define BUCKETS_FIRST 1024
+#define SEQ_MAX (INT64_C(1) << 53) /* what JSON's numbers hold exactly */
 
 /* How far a case is, as this run knows it. */
 enum stage {
@@ -345,7 +346,8 @@ static int check_row(const json_t *row, struct tc_map_reject *reject)
 		if (text_of(row, needed[i]) == NULL)
 			return tc_map_line_reject(reject, "TR-E-INPUT",
 			    needed[i], _("the map needs this field"));
-	if (json_integer_value(json_object_get(row, "seq")) < 1)
+	if (json_integer_value(json_object_get(row, "seq")) < 1 ||
+	    json_integer_value(json_object_get(row, "seq")) > SEQ_MAX)
 		return tc_map_line_reject(reject, "TR-E-INPUT", "seq",
 		    _("the map needs a number from 1"));
 	if (kind_of(row) == EVENT_UNKNOWN)

@@ -2,6 +2,7 @@
 #include "admin/map_line.h"
 
 #include "admin/mem.h"
+#include "admin/text.h"
 #include "proto/limits.h"
 
 #include <sodium.h>
@@ -48,5 +49,8 @@ int tc_map_line_reject(struct tc_map_reject *reject, const char *code,
 	va_start(args, format);
 	vsnprintf(reject->why, sizeof(reject->why), format, args);
 	va_end(args);
+	/* Shortened in the middle of a character they would be no JSON. */
+	tc_text_clean_in(reject->field);
+	tc_text_clean_in(reject->why);
 	return -1;
 }

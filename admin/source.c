@@ -175,7 +175,7 @@ static int convert(struct tc_source *source)
 	       iconv(source->convert, &in, &left, &out, &room) == (size_t)-1) {
 		if (errno == EINVAL && !source->is_ended)
 			break; /* the rest comes with the next block */
-		if (errno == E2BIG)
+		if (errno == E2BIG || room < 3)
 			break;
 		/* A wrong byte costs one character, not the file. */
 		memcpy(out, "\xef\xbf\xbd", 3);
@@ -383,7 +383,10 @@ enum tc_source_what tc_source_row(struct tc_source *source,
 	*count = 0;
 	if (what != TC_SOURCE_LINE)
 		return what;
-	wrong = split(source, count);
+	/* Texts end at a byte 0: what stands behind it would be lost unseen. */
+	wrong = memchr(source->row, '\0', source->row_size) != NULL
+		    ? N_("a byte 0 in the row; say what it is, such as --encoding utf-16")
+		    : split(source, count);
 	*fields = source->fields;
 	if (wrong != NULL) {
 		*count = 0;
