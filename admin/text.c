@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <unistr.h>
@@ -42,6 +43,7 @@ const char *tc_text_locale_dir(void)
 {
 	static char dir[PATH_SIZE];
 	ssize_t size = readlink("/proc/self/exe", dir, sizeof(dir) - 64);
+	struct stat st;
 	char *slash;
 
 	if (size > 0) {
@@ -49,7 +51,8 @@ const char *tc_text_locale_dir(void)
 		slash = strrchr(dir, '/');
 		if (slash != NULL) {
 			strcpy(slash, "/locale");
-			if (access(dir, R_OK | X_OK) == 0)
+			/* In /usr/bin there is a program of that name. */
+			if (stat(dir, &st) == 0 && S_ISDIR(st.st_mode))
 				return dir;
 		}
 	}

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <libintl.h>
+#include <limits.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
@@ -32,17 +33,17 @@
 
 static void usage(FILE *out)
 {
-	fputs(_("Usage: terraced [-c FILE]          run in the foreground\n"
+	fprintf(out, _("Usage: terraced [-c FILE]          run in the foreground\n"
 	        "       terraced --check [-c FILE]  check the configuration, change nothing\n"
 	        "       terraced --version | --help\n"
 	        "\n"
-	        "  -c, --config FILE   configuration (default: " DEFAULT_FILE ")\n"
+	        "  -c, --config FILE   configuration (default: %s)\n"
 	        "      --check         name every problem of the configuration; exit 78 if there is one\n"
 	        "      --version       version, commit, protocol and libraries\n"
 	        "\n"
 	        "Signals: TERM and INT stop, HUP reads the configuration again, USR1 writes the state to the log.\n"
 	        "Exit: 0 stopped; 64 usage; 69 cannot listen; 74 store; 77 permission; 78 configuration.\n"
-	        "`terracectl init` and `terracectl join` make a node. See terraced(8), terrace.yaml(5).\n"), out);
+	        "`terracectl init` and `terracectl join` make a node. See terraced(8), terrace.yaml(5).\n"), DEFAULT_FILE);
 }
 
 static void version(void)
@@ -54,6 +55,27 @@ static void version(void)
 	for (size_t i = 0; (name = td_version_library(i, &text)) != NULL; i++)
 		printf("%s%s %s", i > 0 ? ", " : "", name, text);
 	putchar('\n');
+}
+
+/* Folder of the catalogues: beside the program in a build tree, else as installed. */
+static const char *locale_dir(void)
+{
+	static char dir[PATH_MAX];
+	ssize_t size = readlink("/proc/self/exe", dir, sizeof(dir) - sizeof("/locale"));
+	struct stat st;
+	char *slash;
+
+	if (size > 0) {
+		dir[size] = '\0';
+		slash = strrchr(dir, '/');
+		if (slash != NULL) {
+			strcpy(slash, "/locale");
+			/* In /usr/bin there is a program of that name. */
+			if (stat(dir, &st) == 0 && S_ISDIR(st.st_mode))
+				return dir;
+		}
+	}
+	return TERRACE_LOCALEDIR;
 }
 
 /* Keys are in memory: no core files, nobody looks in, files for us and our group. */
@@ -121,7 +143,7 @@ int main(int argc, char **argv)
 {
 	setlocale(LC_ALL, "");
 	setlocale(LC_NUMERIC, "C");
-	bindtextdomain("terrace", TERRACE_LOCALEDIR);
+	bindtextdomain("terrace", locale_dir());
 	textdomain("terrace");
 	harden();
 	if (sodium_init() < 0) {
