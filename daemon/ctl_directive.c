@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "proto/grow.h"
+#include "proto/wire.h"
 #include "replication/status.h"
 
 /* Field ids of schema.def. */
@@ -46,7 +47,7 @@ static int by_prefix(struct td_ctl_call *call, const char *hex, size_t digits, s
 	char text[33];
 
 	for (size_t i = 0; i < digits; i++) {
-		unsigned v = (unsigned)(isdigit((unsigned char)hex[i]) ? hex[i] - '0' : hex[i] - 'a' + 10);
+		int v = wire_hex_digit((uint8_t)hex[i]);
 
 		from[i / 2] = (uint8_t)(from[i / 2] | v << (i % 2 == 0 ? 4 : 0));
 	}

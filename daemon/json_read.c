@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "proto/wire.h"
+
 static bool fail(struct td_json *json, const char *problem)
 {
 	if (json->problem == NULL)
@@ -34,14 +36,11 @@ static bool read_hex4(struct td_json *json, unsigned *out)
 	if (json->end - json->at < 4)
 		return fail(json, "\\u needs four hexadecimal digits");
 	for (int i = 0; i < 4; i++) {
-		uint8_t c = json->at[i];
+		int digit = wire_hex_digit(json->at[i]);
 
-		if (c >= '0' && c <= '9')
-			v = v * 16 + (c - '0');
-		else if ((c | 32) >= 'a' && (c | 32) <= 'f')
-			v = v * 16 + (unsigned)((c | 32) - 'a' + 10);
-		else
+		if (digit < 0)
 			return fail(json, "\\u needs four hexadecimal digits");
+		v = v * 16 + (unsigned)digit;
 	}
 	json->at += 4;
 	*out = v;

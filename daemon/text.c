@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistr.h>
 
+#include "proto/wire.h"
+
 #define MS_MIN INT64_C(-2208988800000) /* 1900-01-01T00:00:00Z */
 #define MS_MAX INT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z */
 #define DIGITS_FULL UINT64_C(100000000000000000) /* 18 digits: one more does not fit */
@@ -152,17 +154,6 @@ void td_text_write_time(int64_t ms, char out[static TD_TIME_SIZE])
 		snprintf(out + n, TD_TIME_SIZE - (size_t)n, "Z");
 }
 
-static int hex_digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 bool td_text_read_uuid(struct tr_bytes text, struct tr_rec_id *id)
 {
 	struct tr_rec_id v = {{0}};
@@ -179,7 +170,7 @@ bool td_text_read_uuid(struct tr_bytes text, struct tr_rec_id *id)
 				return false;
 			continue;
 		}
-		d = hex_digit(text.data[i]);
+		d = wire_hex_digit(text.data[i]);
 		if (d < 0)
 			return false;
 		v.b[n / 2] = (uint8_t)(v.b[n / 2] << 4 | d);

@@ -39,6 +39,9 @@ size_t wire_msg_encode(const Terrace__Msg *msg, uint8_t *out);
 /* Well-formed UTF-8 without NUL (RFC 3629). */
 bool wire_utf8_ok(struct tr_bytes text);
 
+/* Value of a hexadecimal digit, either case; -1 if it is none. */
+int wire_hex_digit(uint8_t c);
+
 /* Base-128 varints and little/big-endian integers, for keys and fixed layouts. */
 size_t wire_varint_put(uint8_t *out, uint64_t v);        /* 1..10 bytes */
 /* Bytes read; 0 if cut short or longer than needed (overlong). */

@@ -6,6 +6,17 @@
 
 #include "proto/pb.h"
 
+int wire_hex_digit(uint8_t c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
 size_t wire_varint_put(uint8_t *out, uint64_t v)
 {
 	size_t n = 0;

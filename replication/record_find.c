@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/err.h"
+#include "proto/wire.h"
 #include "replication/rep.h"
 
 #define ID_SIZE sizeof(struct tr_rec_id)
@@ -42,17 +43,6 @@ int rep_next_record(const struct rep_view *view, uint8_t kind,
 	    out);
 }
 
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* False if these are not 8 to 32 hexadecimal digits. */
 static bool parse_prefix(const char *hex, size_t len, struct tr_rec_id *out)
 {
@@ -60,7 +50,7 @@ static bool parse_prefix(const char *hex, size_t len, struct tr_rec_id *out)
 	if (len < PREFIX_DIGITS_MIN || len > 2 * ID_SIZE)
 		return false;
 	for (size_t i = 0; i < len; i++) {
-		int d = digit(hex[i]);
+		int d = wire_hex_digit((uint8_t)hex[i]);
 
 		if (d < 0)
 			return false;
