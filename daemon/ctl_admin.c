@@ -73,23 +73,13 @@ int td_ctl_reload(struct td_ctl_call *call, json_t **out)
 
 int td_ctl_config_show(struct td_ctl_call *call, json_t **out)
 {
-	char *text = NULL;
-	size_t size;
-	FILE *file = open_memstream(&text, &size);
-	json_t *data;
+	struct td_ctl_print print;
+	int rc = td_ctl_print_open(&print);
 
-	if (file == NULL)
-		return TR_E_NOMEM;
-	td_conf_print(td_engine_conf(call->ctl->engine), td_ctl_arg_bool(call, "defaults"), file);
-	if (fclose(file) != 0) {
-		free(text);
-		return TR_E_NOMEM;
-	}
-	data = td_ctl_data(call);
-	td_ctl_put(data, "text", json_stringn(text, size));
-	free(text);
-	*out = data;
-	return 0;
+	if (rc != 0)
+		return rc;
+	td_conf_print(td_engine_conf(call->ctl->engine), td_ctl_arg_bool(call, "defaults"), print.file);
+	return td_ctl_print_end(&print, call, out);
 }
 
 int td_ctl_log_level(struct td_ctl_call *call, json_t **out)

@@ -208,6 +208,25 @@ void td_ctl_put(json_t *object, const char *key, json_t *take_value)
 	json_object_set_new(object, key, take_value);
 }
 
+int td_ctl_print_open(struct td_ctl_print *print)
+{
+	print->text = NULL;
+	print->file = open_memstream(&print->text, &print->size);
+	return print->file != NULL ? 0 : TR_E_NOMEM;
+}
+
+int td_ctl_print_end(struct td_ctl_print *print, const struct td_ctl_call *call, json_t **out)
+{
+	int rc = fclose(print->file) == 0 ? 0 : TR_E_NOMEM;
+
+	if (rc == 0) {
+		*out = td_ctl_data(call);
+		td_ctl_put(*out, "text", json_stringn(print->text, print->size));
+	}
+	free(print->text);
+	return rc;
+}
+
 void td_ctl_put_text(json_t *object, const char *key, const char *text)
 {
 	char copy[1024];

@@ -145,6 +145,14 @@ TR_MUST_CHECK int td_ctl_load(struct td_ctl_call *call, uint8_t kind, const stru
 /* --------------------------------------------------------- values (ctl_arg.c) */
 
 void td_ctl_put(json_t *object, const char *key, json_t *take_value);
+/* An answer {"text":...} that is printed into print.file; opened, printed, answered. */
+struct td_ctl_print {
+	FILE *file;
+	char *text;
+	size_t size;
+};
+TR_MUST_CHECK int td_ctl_print_open(struct td_ctl_print *print);
+TR_MUST_CHECK int td_ctl_print_end(struct td_ctl_print *print, const struct td_ctl_call *call, json_t **out);
 void td_ctl_put_text(json_t *object, const char *key, const char *text); /* cleaned */
 void td_ctl_put_bytes(json_t *object, const char *key, struct tr_bytes text); /* size 0 = null */
 void td_ctl_put_int(json_t *object, const char *key, int64_t v);

@@ -3,16 +3,12 @@
 #include "daemon/ctl_look.h"
 
 #include <gnu/libc-version.h>
-#include <jansson.h>
-#include <lmdb.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
-#include <zmq.h>
-#include <zstd.h>
 
 #include "daemon/ctl_roll.h"
 #include "daemon/sys.h"
+#include "daemon/version.h"
 
 const char *td_ctl_link_word(enum rep_link_state state)
 {
@@ -274,22 +270,14 @@ int td_ctl_health(struct td_ctl_call *call, json_t **out)
 int td_ctl_version(struct td_ctl_call *call, json_t **out)
 {
 	json_t *data = td_ctl_data(call), *libraries = json_object();
-	char text[32];
-	int major, minor, patch;
+	const char *name, *text;
 
 	td_ctl_put_text(data, "version", TERRACE_VERSION);
 	td_ctl_put_text(data, "commit", TERRACE_COMMIT);
 	td_ctl_put(data, "proto", json_pack("[i,i]", TR_PROTO_MIN, TR_PROTO_MAX));
 	td_ctl_put_int(data, "store_format", TR_STORE_FORMAT);
-	zmq_version(&major, &minor, &patch);
-	snprintf(text, sizeof(text), "%d.%d.%d", major, minor, patch);
-	td_ctl_put_text(libraries, "zeromq", text);
-	(void)mdb_version(&major, &minor, &patch);
-	snprintf(text, sizeof(text), "%d.%d.%d", major, minor, patch);
-	td_ctl_put_text(libraries, "lmdb", text);
-	td_ctl_put_text(libraries, "libsodium", sodium_version_string());
-	td_ctl_put_text(libraries, "zstd", ZSTD_versionString());
-	td_ctl_put_text(libraries, "jansson", jansson_version_str());
+	for (size_t i = 0; (name = td_version_library(i, &text)) != NULL; i++)
+		td_ctl_put_text(libraries, name, text);
 	td_ctl_put_text(libraries, "libc", gnu_get_libc_version());
 	td_ctl_put(data, "libraries", libraries);
 	*out = data;

@@ -175,33 +175,22 @@ static void put_roll(const struct td_ctl_roll *roll, FILE *f)
 static int metrics_ready(struct td_ctl_call *call, json_t **out)
 {
 	const struct td_ctl_roll *roll;
-	char *text = NULL;
-	size_t size;
-	FILE *f;
-	json_t *data;
+	struct td_ctl_print print;
 	int rc = td_ctl_roll_run(call, &roll);
 
 	if (rc != 0)
 		return rc;
-	f = open_memstream(&text, &size);
-	if (f == NULL)
-		return TR_E_NOMEM;
-	put_info(call, f);
+	rc = td_ctl_print_open(&print);
+	if (rc != 0)
+		return rc;
+	put_info(call, print.file);
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
-		put_family(call, f, &families[i]);
-	put_core(call, f);
-	put_store(call, f);
-	put_ingest(call, f);
-	put_roll(roll, f);
-	if (fclose(f) != 0) {
-		free(text);
-		return TR_E_NOMEM;
-	}
-	data = td_ctl_data(call);
-	td_ctl_put(data, "text", json_stringn(text, size));
-	free(text);
-	*out = data;
-	return 0;
+		put_family(call, print.file, &families[i]);
+	put_core(call, print.file);
+	put_store(call, print.file);
+	put_ingest(call, print.file);
+	put_roll(roll, print.file);
+	return td_ctl_print_end(&print, call, out);
 }
 
 int td_ctl_metrics(struct td_ctl_call *call, json_t **data)

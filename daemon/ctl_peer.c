@@ -54,23 +54,36 @@ static json_t *peer_json(struct td_ctl_call *call, const struct rep_link_info *l
 	return o;
 }
 
-int td_ctl_peers(struct td_ctl_call *call, json_t **out)
+/* A list of the links, or of that to the peer that was asked for: it stays in *one. */
+static int list_links(struct td_ctl_call *call, const char *key, json_t *(*make)(struct td_ctl_call *,
+    const struct rep_link_info *), struct rep_link_info *one, json_t **out)
 {
 	struct tr_nid only = {0};
 	struct rep_link_info link;
-	json_t *data, *list;
+	json_t *list;
 	int rc = td_ctl_arg_peer(call, "peer", &only);
 
 	if (rc != 0)
 		return rc;
-	data = td_ctl_data(call);
+	memset(one, 0, sizeof(*one));
 	list = json_array();
-	for (size_t i = 0; rep_inspect_link(td_ctl_node(call), td_ctl_view(call), i, &link); i++)
-		if (only.v == 0 || only.v == link.peer.v)
-			json_array_append_new(list, peer_json(call, &link));
-	td_ctl_put(data, "peers", list);
-	*out = data;
+	for (size_t i = 0; rep_inspect_link(td_ctl_node(call), td_ctl_view(call), i, &link); i++) {
+		if (only.v != 0 && only.v != link.peer.v)
+			continue;
+		json_array_append_new(list, make(call, &link));
+		if (only.v != 0)
+			*one = link;
+	}
+	*out = td_ctl_data(call);
+	td_ctl_put(*out, key, list);
 	return 0;
+}
+
+int td_ctl_peers(struct td_ctl_call *call, json_t **out)
+{
+	struct rep_link_info one;
+
+	return list_links(call, "peers", peer_json, &one, out);
 }
 
 /* Words of a queue: does it move, rest or wait? */
@@ -140,25 +153,12 @@ static json_t *logs_json(struct td_ctl_call *call, struct tr_nid peer, bool is_p
 
 int td_ctl_queue(struct td_ctl_call *call, json_t **out)
 {
-	struct tr_nid only = {0};
-	struct rep_link_info link;
-	json_t *data, *list;
-	int rc = td_ctl_arg_peer(call, "peer", &only);
+	struct rep_link_info one;
+	int rc = list_links(call, "queues", queue_json, &one, out);
 
-	if (rc != 0)
-		return rc;
-	data = td_ctl_data(call);
-	list = json_array();
-	td_ctl_put(data, "queues", list);
-	for (size_t i = 0; rep_inspect_link(td_ctl_node(call), td_ctl_view(call), i, &link); i++) {
-		if (only.v != 0 && only.v != link.peer.v)
-			continue;
-		json_array_append_new(list, queue_json(call, &link));
-		if (only.v != 0)
-			td_ctl_put(data, "logs", logs_json(call, only, link.is_parent));
-	}
-	*out = data;
-	return 0;
+	if (rc == 0 && one.peer.v != 0)
+		td_ctl_put(*out, "logs", logs_json(call, one.peer, one.is_parent));
+	return rc;
 }
 
 int td_ctl_lag(struct td_ctl_call *call, json_t **out)
