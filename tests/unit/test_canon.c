@@ -6,13 +6,10 @@
 // needs: daemon/canon.o daemon/json_write.o daemon/sock.o daemon/door.o daemon/door_refuse.o daemon/door_value.o daemon/door_explain.o daemon/json_read.o daemon/text.o daemon/line.o proto/control.o tests/lib/memview.o
 #include "daemon/canon.h"
 
-#include "daemon/door.h"
 #include "daemon/line.h"
 #include "daemon/text.h"
-#include "tests/unit/topnode.h"
+#include "tests/unit/topdoor.h"
 
-static struct topnode top;
-static struct td_door *door;
 static struct rep_record record;
 
 static struct tr_rec_id put(const char *text)
@@ -138,22 +135,6 @@ static void lines_come_whole_or_are_counted(void **state)
 	td_line_fini(&line);
 }
 
-static int start(void **state)
-{
-	(void)state;
-	topnode_init(&top);
-	door = td_door_create();
-	return door != NULL ? 0 : -1;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	td_door_free(door);
-	topnode_fini(&top);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -163,5 +144,5 @@ int main(void)
 	    cmocka_unit_test(lines_come_whole_or_are_counted),
 	};
 
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, topdoor_start, topdoor_stop);
 }

@@ -8,10 +8,8 @@
 #include "daemon/door.h"
 
 #include "proto/limits.h"
-#include "tests/unit/topnode.h"
+#include "tests/unit/topdoor.h"
 
-static struct topnode top;
-static struct td_door *door;
 static struct td_door_error error;
 static struct rep_write write_;
 static char line[TR_LINE_MAX + 1];
@@ -176,22 +174,6 @@ static void answers_of_the_core_become_sentences(void **state)
 	assert_int_equal(error.rc, TR_E_NOREC);
 }
 
-static int start(void **state)
-{
-	(void)state;
-	topnode_init(&top);
-	door = td_door_create();
-	return door != NULL ? 0 : -1;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	td_door_free(door);
-	topnode_fini(&top);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,5 +184,5 @@ int main(void)
 	    cmocka_unit_test(answers_of_the_core_become_sentences),
 	};
 
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, topdoor_start, topdoor_stop);
 }
