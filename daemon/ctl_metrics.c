@@ -7,7 +7,6 @@
 #include "daemon/ctl_look.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/ctl_roll.h"
