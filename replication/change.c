@@ -90,16 +90,23 @@ static int64_t own_total(const struct rep_view *view, const struct rep_record *r
 	return 0;
 }
 
-/* A status step: all that came with it, or nothing if nothing moves. */
+/* A status step: all that came with it, or nothing if it is the one shown.
+ * The same status with another reason or time is not: the merge rules answer. */
 static bool step_moves(const struct rep_record *rec, const struct rep_write *w, uint16_t status_field)
 {
 	const struct rep_value *status = given(w, status_field);
 	uint16_t alive[2];
 
-	if (status == NULL)
-		return true; /* reason without a step: the merge rules say what is wrong */
-	return status->type != REP_VALUE_INT || status->i != rep_record_status(rec) ||
-	       rep_record_steps_alive(rec, alive, 2) > 1;
+	if (status == NULL || status->type != REP_VALUE_INT || status->i != rep_record_status(rec) ||
+	    rep_record_steps_alive(rec, alive, 2) > 1)
+		return true;
+	for (size_t i = 0; i < w->value_count; i++) {
+		const struct rep_field *f = rep_schema_field(w->kind, w->values[i].field);
+
+		if (f != NULL && f->group_id == status_field && !same(&w->values[i], rep_record_value(rec, f->id)))
+			return true;
+	}
+	return false;
 }
 
 /* Does this value of the write change what is shown? */

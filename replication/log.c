@@ -144,7 +144,8 @@ static void load_row(struct rep_node *node, struct tr_bytes key, struct tr_bytes
 	struct rep_log *log;
 	size_t count;
 
-	if (key.size != 4 || row.size < ROW_FIXED || row.data[0] != ROW_VERSION ||
+	if (key.size != 4 || wire_get_be32(key.data) > TR_LOGS_MAX || /* one placeholder for each below it */
+	    row.size < ROW_FIXED || row.data[0] != ROW_VERSION ||
 	    (count = wire_get_be16(row.data + 90)) > TR_VECTOR_MAX ||
 	    row.size != ROW_FIXED + count * ROW_ENTRY) {
 		rep_node_fail(node, TR_E_DAMAGED);

@@ -19,6 +19,8 @@
 #include "admin/verbs.h"
 #include "tests/fuzz/fuzz_in.h"
 
+#define PLAIN_MAX (512 * 1024)
+
 static const struct tc_cmd commands[] = {
     {"import", TC_GROUP_DATA, 0, "FILE", "format map encoding kind home bulk rejects dry-run", "",
 	tc_cmd_import, NULL},
@@ -70,9 +72,15 @@ static void put_file(const char *name, const void *data, size_t size)
 /* The text again and again, packed without a checksum, as libraries do. */
 static void put_packed(struct tr_bytes text, unsigned times)
 {
-	size_t size = text.size * times, cap = ZSTD_compressBound(size), packed;
-	uint8_t *plain = malloc(size + 1), *out = malloc(cap);
+	size_t size, cap, packed;
+	uint8_t *plain, *out;
 
+	while (text.size * times > PLAIN_MAX)
+		times /= 2;
+	size = text.size * times;
+	cap = ZSTD_compressBound(size);
+	plain = malloc(size + 1);
+	out = malloc(cap);
 	TR_ASSERT(plain != NULL && out != NULL);
 	for (unsigned i = 0; i < times && text.size > 0; i++)
 		memcpy(plain + i * text.size, text.data, text.size);
