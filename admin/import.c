@@ -43,8 +43,12 @@ struct import {
 static void say_reject(const struct import *in, uint64_t row, const char *code,
     const char *field, const char *why)
 {
+	size_t size = strlen(field);
 	char *line, *clean;
 
+	/* Most messages of the daemon begin with the field. */
+	if (strncmp(why, field, size) == 0 && why[size] == ':')
+		field = "";
 	if (in->rejected > REJECTS_SHOWN || in->run->is_quiet)
 		return;
 	line = tc_mem_format("%s%s%s (%s)", field, field[0] != '\0' ? ": " : "",

@@ -229,7 +229,8 @@ static void show_compare(const struct tc_run *run, const json_t *data)
 			tc_out_value(out, json_object_get(row, "here"));
 			tc_out_value(out, json_object_get(row, "there"));
 		}
-		tc_out_count(out, json_object_get(row, "here_records"));
+		tc_out_count(out, json_object_get(row,
+				      json_object_get(row, "here_records") != NULL ? "here_records" : "there_records"));
 		tc_out_tone(out, table ? compare_word(state) : state,
 		    equal               ? TC_TONE_GOOD
 		    : is_outside(state) ? TC_TONE_NONE

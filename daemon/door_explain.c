@@ -110,7 +110,8 @@ static void explain_auth(const struct rep_reply *reply, struct td_door_error *er
 {
 	const struct rep_status_move *move =
 	    rep_status_move(reply->kind, reply->status_from, reply->status_to);
-	const char *what = error->field[0] != '\0' ? error->field : "this";
+	const char *kind = rep_schema_kind_name(reply->kind);
+	const char *what = error->field[0] != '\0' ? error->field : kind != NULL ? kind : "record";
 	char caps[120] = "";
 	size_t used = 0;
 

@@ -117,7 +117,9 @@ int td_engine_start(struct td_engine **out, struct ev_loop *loop,
 	td_engine_node_fence(engine);
 	rc = td_engine_node_load(engine);
 	if (rc != 0) {
-		td_log(TD_LOG_ERROR, "node", "code=%s store=%s", tr_err_code(rc), conf->store_path);
+		td_log(TD_LOG_ERROR, "node", "code=%s store=%s text=\"%s\"", tr_err_code(rc), conf->store_path,
+		    rc == TR_E_FORGED ? "node.key is not the key of this store's certificate, or the store was changed"
+				      : tr_err_message(rc));
 		goto fail;
 	}
 	rc = td_engine_node_unit(engine);

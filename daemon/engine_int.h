@@ -79,8 +79,10 @@ struct td_engine {
 	size_t watcher_count, watcher_cap;
 
 	bool is_full, is_warned;
+	int64_t full_until_ms; /* mono; no new lines before, a commit did not fit */
 	bool is_dead;             /* fatal was called */
 	unsigned failures;        /* since the last commit */
+	uint64_t lost;            /* groups, since the start */
 	int64_t hold_until_ms;    /* mono; no steps before, 0 = none */
 
 	td_emit_fn *bundle_emit;

@@ -10,6 +10,7 @@
 #define HOLD_FIRST_MS 50     /* pause after the third failure in a row, doubled each time */
 #define HOLD_AFTER 3
 #define FULL_AGAIN_PERCENT (TR_STORE_STOP_PERCENT - 2)
+#define FULL_PAUSE_MS 5000 /* a commit that did not fit: the links go first, then new lines */
 
 /* ------------------------------------------------------- room, pauses, failure */
 
@@ -33,7 +34,7 @@ void td_engine_watch_room(struct td_engine *engine)
 
 	if (percent >= TR_STORE_STOP_PERCENT)
 		set_full(engine, true, percent);
-	else if (percent < FULL_AGAIN_PERCENT)
+	else if (percent < FULL_AGAIN_PERCENT && td_sys_mono().ms >= engine->full_until_ms)
 		set_full(engine, false, percent);
 	if (percent >= TR_STORE_WARN_PERCENT && !engine->is_warned)
 		td_log(TD_LOG_WARN, "store-filling", "percent=%d stops_at=%d", percent, TR_STORE_STOP_PERCENT);
@@ -79,6 +80,7 @@ static int fail(struct td_engine *engine, int rc)
 	rep_batch_reset(engine->batch);
 	engine->steps = 0;
 	engine->failures++;
+	engine->lost++;
 	if (rc == TR_E_IO || (rc != TR_E_FULL && engine->failures >= FAILURES_MAX)) {
 		td_engine_die(engine, rc, td_store_error(engine->store));
 		return rc;
@@ -89,8 +91,10 @@ static int fail(struct td_engine *engine, int rc)
 		td_engine_die(engine, load_rc, "the node could not be loaded again");
 		return rc;
 	}
-	if (rc == TR_E_FULL)
+	if (rc == TR_E_FULL) {
+		engine->full_until_ms = td_sys_mono().ms + FULL_PAUSE_MS;
 		set_full(engine, true, td_store_percent(engine->store));
+	}
 	hold(engine);
 	td_engine_arm(engine);
 	return rc;

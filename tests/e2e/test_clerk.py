@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files that a clerk brings: old tables, sticks in both directions, wrong words."""
+import json
+
 from lib import case, check
 
 
@@ -99,3 +101,17 @@ def test_what_lies_elsewhere_by_design_is_no_difference(world):
     check(answer["outside"] == 2 and answer["differ"] == 0, f"{answer}")
     result = one.ctl("verify", "--against-socket", two.dir / "run/status.sock")
     check(result.rc == 1 and "no scope in common" in result.out + result.err, f"{result.rc} {result.out}{result.err}")
+
+
+def test_an_import_that_fills_the_store_leaves_the_link_alive(world):
+    hub = world.top()
+    one = world.below(hub, "110101001", store_max_size="16MiB")
+    table = world.dir / "much.ndjson"
+    with open(table, "w", encoding="utf-8") as file:
+        for number in range(30000):
+            file.write(json.dumps(case(number, title="x" * 600, key=f"k{number}")) + "\n")
+    result = one.ctl("import", table)
+    check(result.rc == 74 and "TR-E-FULL" in result.err, f"exit {result.rc}: {result.err}")
+    check(one.status()["state"] == "full" and one.ctl("health", "--ready").rc != 0, f"refused, and says {one.status()['state']}")
+    one.synced(60)
+    check(len(hub.records()) == len(one.records()) > 0, "not all that was taken is above")
