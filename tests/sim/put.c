@@ -116,15 +116,36 @@ void sim_put_copy(struct sim_put *to, const struct sim_put *from)
 	}
 }
 
+/* The record that a write without an id will meet all the same: by its source. */
+static bool find_by_source(struct sim_world *world, unsigned host, const struct sim_put *put, struct tr_rec_id *out)
+{
+	const struct rep_value *source = NULL, *id = NULL;
+
+	for (size_t i = 0; i < put->write.value_count && put->write.kind == TR_KIND_CASE; i++) {
+		if (put->values[i].field == rep_schema_by_name(TR_KIND_CASE, "source", 6)->id)
+			source = &put->values[i];
+		if (put->values[i].field == rep_schema_by_name(TR_KIND_CASE, "source_id", 9)->id)
+			id = &put->values[i];
+	}
+	return source != NULL && id != NULL &&
+	    rep_find_source(&world->host[host].view, source->t, id->t, out, 1) != 0;
+}
+
 uint64_t sim_put_do(struct sim_world *world, unsigned host, struct sim_put *put)
 {
 	struct rep_event event = {.kind = REP_EV_WRITE, .write = &put->write};
+	struct tr_rec_id id = {{0}};
+	bool is_known = false;
 	uint64_t ticket;
 	int n;
 
 	if (!sim_host_is_up(world, host))
 		return 0;
-	ticket = sim_oracle_open(world, host, put->write.kind, put->write.has_id ? &put->write.id : NULL);
+	if (put->write.has_id)
+		id = put->write.id;
+	else
+		is_known = find_by_source(world, host, put, &id);
+	ticket = sim_oracle_open(world, host, put->write.kind, put->write.has_id || is_known ? &id : NULL);
 	n = snprintf(put->actor, sizeof(put->actor), "w%" PRIu64, ticket);
 	put->write.actor = (struct tr_bytes){(const uint8_t *)put->actor, (size_t)n};
 	put->write.ticket = ticket;
