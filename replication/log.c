@@ -177,18 +177,7 @@ static void load_row(struct rep_node *node, struct tr_bytes key, struct tr_bytes
 
 void rep_log_load(struct rep_node *node)
 {
-	uint8_t last[REP_KEY_MAX];
-	struct tr_bytes from = {last, 0}, key, row;
-	bool after = false;
-
-	while (rep_seek(node->view, REP_T_LOG, from, after, &key, &row) == 0) {
-		load_row(node, key, row);
-		if (node->rc != 0 || key.size > sizeof(last))
-			return;
-		memcpy(last, key.data, key.size);
-		from.size = key.size;
-		after = true;
-	}
+	rep_node_rows(node, REP_T_LOG, load_row);
 }
 
 int rep_log_hash_at(struct rep_node *node, const struct rep_log *log, uint64_t seq, struct tr_hash *out)

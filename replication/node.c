@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "replication/node.h"
 
+#include <string.h>
+
 #include "proto/err.h"
 #include "replication/batch.h"
+#include "replication/keys.h"
 
 #define DAY_MS ((int64_t)24 * 3600 * 1000)
 #define DATE_MIN_MS 1577836800000 /* 2020: a clock that was never set is not followed */
@@ -33,6 +36,23 @@ int rep_node_get(struct rep_node *node, enum rep_table table, struct tr_bytes ke
 	if (rc != 0 && rc != TR_E_NOTFOUND)
 		rep_node_fail(node, rc);
 	return rc;
+}
+
+void rep_node_rows(struct rep_node *node, enum rep_table table,
+    void (*take)(struct rep_node *node, struct tr_bytes key, struct tr_bytes row))
+{
+	uint8_t last[REP_KEY_MAX];
+	struct tr_bytes from = {last, 0}, key, row;
+
+	while (node->rc == 0 && rep_seek(node->view, table, from, from.size > 0, &key, &row) == 0) {
+		if (key.size > sizeof(last)) {
+			rep_node_fail(node, TR_E_DAMAGED);
+			return;
+		}
+		memcpy(last, key.data, key.size);
+		from.size = key.size;
+		take(node, from, row);
+	}
 }
 
 void rep_node_trace_rec(struct rep_node *node, int code, struct tr_nid peer, uint8_t kind,

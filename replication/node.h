@@ -263,6 +263,9 @@ void rep_node_put(struct rep_node *node, enum rep_table table, struct tr_bytes k
 void rep_node_del(struct rep_node *node, enum rep_table table, struct tr_bytes key);
 /* 0, TR_E_NOTFOUND; other errors also become sticky. */
 int rep_node_get(struct rep_node *node, enum rep_table table, struct tr_bytes key, struct tr_bytes *value);
+/* All rows of a table, until one fails. */
+void rep_node_rows(struct rep_node *node, enum rep_table table,
+    void (*take)(struct rep_node *node, struct tr_bytes key, struct tr_bytes row));
 void rep_node_fail(struct rep_node *node, int rc); /* first error stays */
 void rep_node_trace(struct rep_node *node, int code, struct tr_nid peer, uint64_t a, uint64_t b, const char *text);
 void rep_node_trace_rec(struct rep_node *node, int code, struct tr_nid peer, uint8_t kind,

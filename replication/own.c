@@ -247,7 +247,7 @@ int64_t rep_own_deadline(const struct rep_node *node)
 	return at;
 }
 
-static bool load_row(struct rep_node *node, struct tr_bytes key, struct tr_bytes row)
+static bool take_row(struct rep_node *node, struct tr_bytes key, struct tr_bytes row)
 {
 	struct rep_log *log = key.size == 12 ? rep_log_get(node, wire_get_be32(key.data)) : NULL;
 	uint64_t seq = key.size == 12 ? wire_get_be64(key.data + 4) : 0;
@@ -269,19 +269,13 @@ static bool load_row(struct rep_node *node, struct tr_bytes key, struct tr_bytes
 	return true;
 }
 
+static void load_row(struct rep_node *node, struct tr_bytes key, struct tr_bytes row)
+{
+	if (!take_row(node, key, row))
+		rep_node_fail(node, TR_E_DAMAGED);
+}
+
 void rep_own_load(struct rep_node *node)
 {
-	uint8_t last[12];
-	struct tr_bytes from = {last, 0}, key, row;
-	bool after = false;
-
-	while (rep_seek(node->view, REP_T_OPEN, from, after, &key, &row) == 0) {
-		if (!load_row(node, key, row)) {
-			rep_node_fail(node, TR_E_DAMAGED);
-			return;
-		}
-		memcpy(last, key.data, 12);
-		from.size = 12;
-		after = true;
-	}
+	rep_node_rows(node, REP_T_OPEN, load_row);
 }

@@ -163,27 +163,22 @@ int rep_trust_admit(struct rep_node *node, struct tr_bytes bytes, struct tr_nid 
 	return 0;
 }
 
+static void load_row(struct rep_node *node, struct tr_bytes key, struct tr_bytes row)
+{
+	struct rep_cert cert;
+	struct rep_unit *unit;
+
+	(void)key;
+	if (rep_cert_decode(row, &cert) != 0) {
+		rep_node_fail(node, TR_E_DAMAGED);
+		return;
+	}
+	unit = rep_unit_make(node, cert.nid);
+	if (unit != NULL && (!unit->has_cert || cert.serial >= unit->cert.serial))
+		take(node, unit, &cert);
+}
+
 void rep_trust_load(struct rep_node *node)
 {
-	uint8_t last[REP_KEY_MAX];
-	struct tr_bytes from = {last, 0}, key, row;
-	bool after = false;
-
-	while (rep_seek(node->view, REP_T_CERT, from, after, &key, &row) == 0) {
-		struct rep_cert cert;
-		struct rep_unit *unit;
-
-		if (key.size > sizeof(last) || rep_cert_decode(row, &cert) != 0) {
-			rep_node_fail(node, TR_E_DAMAGED);
-			return;
-		}
-		memcpy(last, key.data, key.size);
-		from.size = key.size;
-		after = true;
-		unit = rep_unit_make(node, cert.nid);
-		if (unit == NULL)
-			return;
-		if (!unit->has_cert || cert.serial >= unit->cert.serial)
-			take(node, unit, &cert);
-	}
+	rep_node_rows(node, REP_T_CERT, load_row);
 }

@@ -179,18 +179,9 @@ static void load_row(struct rep_node *node, struct tr_bytes key, struct tr_bytes
 
 void rep_unit_load(struct rep_node *node)
 {
-	uint8_t last[REP_KEY_MAX];
-	struct tr_bytes from = {last, 0}, key, row;
-	bool after = false;
-
-	while (rep_seek(node->view, REP_T_UNIT, from, after, &key, &row) == 0) {
-		load_row(node, key, row);
-		if (node->rc != 0 || key.size > sizeof(last))
-			return;
-		memcpy(last, key.data, key.size);
-		from.size = key.size;
-		after = true;
-	}
+	rep_node_rows(node, REP_T_UNIT, load_row);
+	if (node->rc != 0)
+		return;
 	/* parents may come after their children in nid order */
 	for (int pass = 0; pass <= TR_LEVEL_MAX; pass++)
 		for (size_t i = 0; i < node->unit_count; i++)
