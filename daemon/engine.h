@@ -67,6 +67,9 @@ void td_engine_watch(struct td_engine *engine, td_trace_fn *fn, void *arg);
 void td_engine_unwatch(struct td_engine *engine, void *arg);
 int64_t td_engine_start_ms(const struct td_engine *engine);
 bool td_engine_is_full(const struct td_engine *engine); /* local intake stopped */
+/* Groups lost since the start.  When it moves, what a caller has in work will be
+ * answered as not taken, though what it writes now may be. */
+uint64_t td_engine_lost(const struct td_engine *engine);
 const char *td_engine_listen_address(const struct td_engine *engine); /* real address or "" */
 
 /* By this node's signing key, purpose "terrace/NAME/1"; msg up to REP_SIGN_BODY_MAX. */

@@ -55,6 +55,11 @@ int64_t td_engine_start_ms(const struct td_engine *engine)
 	return engine->start_ms;
 }
 
+uint64_t td_engine_lost(const struct td_engine *engine)
+{
+	return engine->lost;
+}
+
 bool td_engine_is_full(const struct td_engine *engine)
 {
 	return engine->is_full;

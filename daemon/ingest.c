@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+
+#include <linux/sockios.h>
 
 #include "daemon/door.h"
 #include "daemon/json_write.h"
@@ -18,6 +21,7 @@
 #define READ_SIZE (256 * 1024)
 #define OUT_MARK (1024 * 1024) /* replies nobody reads: no more lines until they do */
 #define RETRY_MS 250           /* what a client is told when the node is busy */
+#define LOOK_S 0.05            /* has a client seen that its lines were not taken? */
 
 /* One line in work.  Replies go out in the order of the lines; an error found
  * at the door waits here for the lines before it. */
@@ -37,6 +41,11 @@ struct client {
 	struct slot *slots; /* ring of TR_INGEST_WINDOW */
 	size_t first, count;
 	bool is_ended; /* the client has sent its last byte */
+	/* A line was not taken (busy, full).  What the client sent before it knew is
+	 * not taken either: a step must not overtake the line that makes its record. */
+	int held_rc;
+	uint64_t lost; /* of the engine, when the oldest line in work was written */
+	ev_timer look;
 };
 
 struct td_ingest {
@@ -130,6 +139,35 @@ static void put_ready(struct client *client)
 	ev_io_start(client->ingest->loop, &client->out);
 }
 
+static void hold(struct client *client, int rc)
+{
+	client->held_rc = rc;
+	ev_timer_again(client->ingest->loop, &client->look);
+}
+
+/* All answers were read by the client, and nothing is here that it sent before. */
+static bool has_seen_all(const struct client *client)
+{
+	int unread = 1, sent = 1;
+
+	if (client->count > 0 || td_out_size(&client->reply) > 0 || td_line_is_partial(&client->lines))
+		return false;
+	/* In this order: what comes between the two counts as sent before. */
+	return ioctl(client->fd, SIOCOUTQ, &unread) == 0 && unread == 0 &&
+	       ioctl(client->fd, FIONREAD, &sent) == 0 && sent == 0;
+}
+
+static void on_look(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+	struct client *client = watcher->data;
+
+	(void)events;
+	if (!has_seen_all(client))
+		return;
+	client->held_rc = 0;
+	ev_timer_stop(loop, watcher);
+}
+
 /* The engine answers the writes of one caller in their order. */
 static void on_reply(void *arg, const struct rep_reply *reply)
 {
@@ -149,6 +187,8 @@ static void on_reply(void *arg, const struct rep_reply *reply)
 		put_error(client, slot_at(client, 0)->line, &error);
 		stat->busy += reply->rc == TR_E_BUSY;
 		stat->refused += reply->rc != TR_E_BUSY;
+		if (reply->rc == TR_E_BUSY || reply->rc == TR_E_FULL)
+			hold(client, reply->rc);
 	}
 	pop_slot(client);
 	put_ready(client);
@@ -182,6 +222,20 @@ static bool refuse_line(struct client *client, const struct td_door_error *error
 	return true;
 }
 
+static bool refuse_held(struct client *client)
+{
+	const struct rep_reply reply = {.rc = client->held_rc};
+	struct td_door_error error;
+
+	td_door_explain(td_engine_node(client->ingest->engine), &reply, &error);
+	client->ingest->stat.busy += reply.rc == TR_E_BUSY;
+	client->ingest->stat.refused += reply.rc != TR_E_BUSY;
+	if (!add_slot(client, &error))
+		return false;
+	put_ready(client);
+	return true;
+}
+
 static bool take_line(struct client *client, uint8_t *text, size_t size)
 {
 	struct td_ingest *ingest = client->ingest;
@@ -191,6 +245,8 @@ static bool take_line(struct client *client, uint8_t *text, size_t size)
 	if (td_door_read(ingest->door, td_engine_node(ingest->engine), text, size, &write,
 		&error) != 0)
 		return refuse_line(client, &error);
+	if (client->count == 0)
+		client->lost = td_engine_lost(ingest->engine);
 	write.ticket = client->line;
 	/* The slot first: a dead store answers at once. */
 	if (!add_slot(client, NULL))
@@ -227,8 +283,14 @@ static bool take_lines(struct client *client)
 			break;
 		client->line++;
 		client->ingest->stat.lines++;
-		ok = what == TD_LINE_FULL ? take_line(client, text, size)
-					  : take_long(client, size);
+		/* The answers that say so are on their way. */
+		if (client->held_rc == 0 && client->count > 0 && td_engine_lost(client->ingest->engine) != client->lost)
+			hold(client, TR_E_BUSY);
+		if (client->held_rc != 0)
+			ok = refuse_held(client);
+		else
+			ok = what == TD_LINE_FULL ? take_line(client, text, size)
+						  : take_long(client, size);
 	}
 	return ok;
 }
@@ -247,6 +309,7 @@ static void drop(struct client *client)
 	td_engine_forget(ingest->engine, client);
 	ev_io_stop(ingest->loop, &client->in);
 	ev_io_stop(ingest->loop, &client->out);
+	ev_timer_stop(ingest->loop, &client->look);
 	while (client->count > 0)
 		pop_slot(client);
 	close(client->fd);
@@ -339,7 +402,8 @@ static void add_client(struct td_ingest *ingest, int fd)
 	ingest->stat.clients++;
 	ev_io_init(&client->in, on_readable, fd, EV_READ);
 	ev_io_init(&client->out, on_writable, fd, EV_WRITE);
-	client->in.data = client->out.data = client;
+	ev_timer_init(&client->look, on_look, 0., LOOK_S);
+	client->in.data = client->out.data = client->look.data = client;
 	client->slots = calloc(TR_INGEST_WINDOW, sizeof(client->slots[0]));
 	if (client->slots == NULL || td_line_init(&client->lines, TR_LINE_MAX, READ_SIZE) != 0 ||
 	    !greet(client)) {
