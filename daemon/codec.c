@@ -3,6 +3,7 @@
 
 #include "proto/err.h"
 #include "proto/limits.h"
+#include "proto/wire.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -97,10 +98,14 @@ int td_codec_encode(struct td_codec *codec, struct tr_bytes msg,
 static int decode_zstd(struct td_codec *codec, struct tr_bytes body,
     struct tr_bytes *out)
 {
-	unsigned long long size =
-	    ZSTD_getFrameContentSize(body.data, body.size);
+	unsigned long long size = 0;
 	int rc = 0;
 
+	/* The library also reads its formats of ten years ago and frames to be
+	 * skipped; no node of ours writes them. */
+	if (body.size < 4 || wire_get_le32(body.data) != ZSTD_MAGICNUMBER)
+		return TR_E_INPUT;
+	size = ZSTD_getFrameContentSize(body.data, body.size);
 	if (size == ZSTD_CONTENTSIZE_UNKNOWN || size == ZSTD_CONTENTSIZE_ERROR)
 		return TR_E_INPUT;
 	if (size > TR_FRAME_RAW_MAX || size > body.size * TD_CODEC_RATIO_MAX)
