@@ -59,7 +59,7 @@
 #define TR_SOURCE_MAX 64
 #define TR_SOURCE_ID_MAX 128
 #define TR_KEY_MAX 128                 /* idempotency key of a line */
-#define TR_KEY_DAYS 30
+#define TR_KEY_DAYS 30                 /* of running: a clock that leaps forgets no key */
 #define TR_CANDS_MAX 256               /* candidates in one record, all groups */
 #define TR_STEPS_MAX 512               /* status steps of one record */
 #define TR_STEP_OVER_MAX 8             /* concurrent overwriters of one step: one a path level */

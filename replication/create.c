@@ -46,6 +46,16 @@ static void load_root(struct rep_node *node, const struct rep_conf *conf)
 		rep_node_fail(node, rc);
 }
 
+static void load_hours(struct rep_node *node)
+{
+	struct rep_key key = rep_key_name("hours");
+	struct tr_bytes row;
+
+	if (rep_node_get(node, REP_T_META, rep_key_bytes(&key), &row) == 0 && row.size == 4)
+		node->hours = wire_get_be32(row.data);
+	node->hour_mono_ms = node->mono_ms;
+}
+
 static void load_self(struct rep_node *node, const struct rep_conf *conf)
 {
 	const struct rep_unit *self;
@@ -130,6 +140,7 @@ int rep_create(struct rep_node **out, const struct rep_conf *conf, const struct 
 		rep_head_load(node);
 		rep_receipt_load(node);
 		load_links(node);
+		load_hours(node);
 	}
 	rc = node->rc;
 	if (rc != 0)

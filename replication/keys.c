@@ -145,12 +145,12 @@ struct rep_key rep_key_idem(struct tr_bytes key_text)
 	return key;
 }
 
-struct rep_key rep_key_idem_day(uint32_t day, const struct rep_key *idem)
+struct rep_key rep_key_idem_hour(uint32_t hour, const struct rep_key *idem)
 {
 	struct rep_key key = {.size = 0};
 
 	add(&key, "d", 1);
-	add_u32(&key, day);
+	add_u32(&key, hour);
 	if (idem != NULL)
 		add(&key, idem->b, idem->size);
 	return key;

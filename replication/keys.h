@@ -27,7 +27,7 @@ struct rep_key rep_key_source(struct tr_bytes source, struct tr_bytes source_id)
 struct rep_key rep_key_directive(const struct tr_rec_id *directive, const struct tr_rec_id *rec);
 struct rep_key rep_key_conflict(uint8_t kind, const struct tr_rec_id *rec, uint16_t group);
 struct rep_key rep_key_idem(struct tr_bytes key);             /* KEY */
-struct rep_key rep_key_idem_day(uint32_t day, const struct rep_key *idem);
+struct rep_key rep_key_idem_hour(uint32_t hour, const struct rep_key *idem); /* hours run, see node.h */
 
 static inline struct tr_bytes rep_key_bytes(const struct rep_key *key)
 {

@@ -247,6 +247,8 @@ struct rep_node {
 	uint32_t head_ctr;
 	struct tr_hlc last_receipt_hlc;
 	uint64_t violations, forged, bad_frames, held_segments;
+	uint32_t hours;           /* that this node has run, in all its starts; ages idempotency keys */
+	int64_t hour_mono_ms;
 	int64_t summary_mono_ms, counts_mono_ms, check_mono_ms;
 	int64_t *child_seen;      /* per unit index: wall */
 

@@ -26,7 +26,6 @@
 #define F_DIR_ISSUER 4
 #define F_DIR_PRIORITY 10
 #define F_STATUS 40
-#define DAY_MS ((int64_t)24 * 3600 * 1000)
 #define KEY_ROW 26 /* version(1) kind(1) id(16) record version(4) created(1) ... */
 
 static const struct rep_value *value_of(const struct rep_write *w, uint16_t field)
@@ -66,7 +65,7 @@ static void remember(struct rep_node *node, const struct rep_write *w, const str
 	if (w->key.size == 0)
 		return;
 	key = rep_key_idem(w->key);
-	day = rep_key_idem_day((uint32_t)(rep_node_now_ms(node) / DAY_MS), &key);
+	day = rep_key_idem_hour(node->hours, &key);
 	memcpy(row + 2, r->id.b, 16);
 	wire_put_be32(row + 18, r->version);
 	row[22] = r->created;

@@ -17,7 +17,7 @@
 #include "replication/unit.h"
 
 #define CHECK_MS 60000
-#define DAY_MS ((int64_t)24 * 3600 * 1000)
+#define HOUR_MS ((int64_t)3600 * 1000)
 #define PRUNE_ROWS 256 /* idempotency keys forgotten per minute */
 
 void rep_set_full(struct rep_node *node, bool full)
@@ -45,11 +45,23 @@ static int finish(struct rep_node *node)
 	return node->rc;
 }
 
-/* Keys are kept TR_KEY_DAYS; rows "d" day key say which are older. */
+/* No clock of day: one that leaps by years would forget every key at once. */
+static void count_hours(struct rep_node *node)
+{
+	struct rep_key key = rep_key_name("hours");
+	uint8_t row[4];
+
+	if (node->mono_ms - node->hour_mono_ms < HOUR_MS)
+		return;
+	node->hour_mono_ms = node->mono_ms;
+	wire_put_be32(row, ++node->hours);
+	rep_node_put(node, REP_T_META, rep_key_bytes(&key), rep_bytes(row, sizeof(row)));
+}
+
+/* Keys are kept TR_KEY_DAYS of running; rows "d" hour key say which are older. */
 static void prune_keys(struct rep_node *node)
 {
-	int64_t today = rep_node_now_ms(node) / DAY_MS;
-	struct rep_key first = rep_key_idem_day(0, NULL);
+	struct rep_key first = rep_key_idem_hour(0, NULL);
 	uint8_t copy[REP_KEY_MAX];
 
 	for (int i = 0; i < PRUNE_ROWS && node->rc == 0; i++) {
@@ -57,7 +69,7 @@ static void prune_keys(struct rep_node *node)
 
 		if (rep_seek(node->view, REP_T_KEY, rep_key_bytes(&first), false, &key, &row) != 0 ||
 		    key.size <= 5 || key.size > sizeof(copy) || key.data[0] != 'd' ||
-		    (int64_t)wire_get_be32(key.data + 1) + TR_KEY_DAYS >= today)
+		    (uint64_t)wire_get_be32(key.data + 1) + 24 * TR_KEY_DAYS >= node->hours)
 			return;
 		memcpy(copy, key.data, key.size);
 		rep_node_del(node, REP_T_KEY, rep_bytes(copy + 5, key.size - 5));
@@ -74,6 +86,7 @@ static void on_tick(struct rep_node *node)
 	node->check_mono_ms = node->mono_ms;
 	rep_head_check(node);
 	rep_on_enroll_allow(node);
+	count_hours(node);
 	prune_keys(node);
 }
 
