@@ -23,7 +23,9 @@ static struct rig rig;
 static struct {
 	struct tr_hash head;
 	uint64_t seq;
+	unsigned defined; /* in this connection */
 } said[LOGS];
+static unsigned connects;
 
 static enum rig_who pick(struct fuzz_in *in)
 {
@@ -43,17 +45,17 @@ static void connect_peer(struct fuzz_in *in)
 {
 	enum rig_who peer = pick_peer(in);
 
-	/* WELCOME answers a HELLO: without one there is no parent's session. */
-	if (rig.party[rig.self].cert.parent.v == rig.party[peer].nid.v) {
+	/* WELCOME answers a HELLO; a link that is paused says none. */
+	if (rig.party[rig.self].cert.parent.v == rig.party[peer].nid.v && rig.last[TERRACE__MSG__M_HELLO] == NULL) {
 		struct rep_event up = {.kind = REP_EV_LINK_UP, .link = REP_LINK_UP};
 
 		rig_wait(&rig, 200000);
-		rig.peer = peer;
-		rig.link = REP_LINK_UP;
 		rig_step(&rig, &up);
 		if (rig.last[TERRACE__MSG__M_HELLO] == NULL)
 			return;
+		rig_wait(&rig, 200000); /* nobody answers it: the next dial */
 	}
+	connects++;
 	rig_connect(&rig, peer);
 }
 
@@ -87,9 +89,9 @@ static struct tr_bytes make_op(struct fuzz_in *in, uint8_t *out, size_t cap)
 	op.actor = fuzz_take(in, count >> 6);
 	for (uint8_t i = 0; i < count % 8; i++) {
 		struct rep_value *v = &op.values[op.value_count++];
-		uint8_t how = fuzz_u8(in);
+		uint8_t field = fuzz_u8(in), how = fuzz_u8(in);
 
-		v->field = fuzz_u8(in) % 70;
+		v->field = field % 70;
 		v->act = how % 4 == 3 ? 0 : how % 4;
 		v->type = how / 4 % 4;
 		if (v->type == REP_VALUE_INT)
@@ -106,10 +108,11 @@ static struct tr_bytes make_op(struct fuzz_in *in, uint8_t *out, size_t cap)
 static struct tr_log_id pick_log(struct fuzz_in *in, enum rig_who author, size_t *slot)
 {
 	enum rig_who scope = pick(in);
+	static const uint64_t incs[] = {1, 2, UINT64_MAX, 0};
 	uint8_t b = fuzz_u8(in), lane = b % 6, inc = b / 6 % 4;
 
 	*slot = (((size_t)author * RIG_PARTIES + scope) * 6 + lane) * 4 + inc;
-	return (struct tr_log_id){rig.party[author].nid, inc == 3 ? UINT64_MAX : inc, rig.party[scope].nid, lane};
+	return (struct tr_log_id){rig.party[author].nid, incs[inc], rig.party[scope].nid, lane};
 }
 
 static void send_segment(struct fuzz_in *in)
@@ -133,7 +136,9 @@ static void send_segment(struct fuzz_in *in)
 		ops[i] = make_op(in, entries[i], sizeof(entries[i]));
 	}
 	segment = rig_segment(&rig, &seg, out, sizeof(out), &hash);
-	rig_logdef(&rig, seg.h, seg.log);
+	if (said[slot].defined != connects || how / 4 == 63)
+		rig_logdef(&rig, seg.h, seg.log);
+	said[slot].defined = connects;
 	rig_segs(&rig, &segment, 1);
 	if (how < 240) {
 		said[slot].head = hash;
@@ -265,15 +270,39 @@ static void move(struct fuzz_in *in)
 	}
 }
 
+/* As founded: the keys and certificates are made once, the store is rolled back. */
+static void begin(enum rig_who self)
+{
+	static struct rig fresh[RIG_PARTIES];
+
+	(void)fuzz_arena();
+	if (fresh[self].mv == NULL) {
+		rig_begin(&fresh[self], self);
+		rep_free(fresh[self].node);
+		fresh[self].node = NULL;
+	}
+	rig = fresh[self];
+	memset(said, 0, sizeof(said));
+	connects = 0;
+	wire_arena_reset(rig.arena);
+	rep_batch_reset(rig.batch);
+	memview_begin(rig.mv);
+	TR_ASSERT(rig_restart(&rig) == 0);
+}
+
+static void end(void)
+{
+	rep_free(rig.node);
+	memview_rollback(rig.mv);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const enum rig_who selves[] = {RIG_TOP, RIG_STREET, RIG_LEAF, RIG_STREET};
 	struct fuzz_in in = {data, data + size};
 	uint8_t how = fuzz_u8(&in);
 
-	(void)fuzz_arena();
-	memset(said, 0, sizeof(said));
-	rig_begin(&rig, selves[how % 4]);
+	begin(selves[how % 4]);
 	rig.peer = pick_peer(&(struct fuzz_in){&how, &how + 1});
 	for (int i = 0; i < MOVES_MAX && in.at < in.end; i++) {
 		move(&in);
@@ -282,6 +311,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	TR_ASSERT(rig_restart(&rig) == 0);
 	rep_check(rig.node, &rig.view);
-	rig_end(&rig);
+	end();
 	return 0;
 }
