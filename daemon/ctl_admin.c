@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/log.h"
 #include "daemon/sys.h"
+#include "proto/err.h"
 
 static int no_hook(struct td_ctl_call *call)
 {
@@ -153,6 +155,11 @@ int td_ctl_store_backup(struct td_ctl_call *call, json_t **out)
 	/* The daemon does not know the folder that the person stands in. */
 	if (dir[0] != '/')
 		return td_ctl_error(call, TR_E_USAGE, "dir must be an absolute path, not '%.200s'", dir);
+	/* Ops in it that are not signed yet would be signed twice if it is put back:
+	 * a log that parts. */
+	rc = td_engine_seal(call->ctl->engine);
+	if (rc != 0)
+		td_log(TD_LOG_WARN, "backup-unsealed", "code=%s", tr_err_code(rc)); /* the copy is wanted all the more */
 	rc = td_store_backup(store, dir);
 	if (rc != 0)
 		return td_ctl_error(call, rc, "%s", td_store_error(store));

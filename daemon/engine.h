@@ -58,6 +58,9 @@ TR_MUST_CHECK int td_engine_bundle_import(struct td_engine *engine, struct tr_ni
     int (*next)(void *ctx, struct tr_bytes *msg), void *ctx, td_emit_fn *emit, void *arg);
 TR_MUST_CHECK int td_engine_bundle_export(struct td_engine *engine, struct tr_nid to, td_emit_fn *emit, void *arg);
 
+/* Signs what waits in open segments; 0 when that is on disk. */
+TR_MUST_CHECK int td_engine_seal(struct td_engine *engine);
+
 const struct rep_node *td_engine_node(const struct td_engine *engine);
 const struct rep_view *td_engine_read(struct td_engine *engine); /* committed data; valid until the loop goes on */
 struct td_store *td_engine_store(struct td_engine *engine);

@@ -47,13 +47,19 @@ int td_engine_bundle_import(struct td_engine *engine, struct tr_nid from,
 	return rc;
 }
 
-int td_engine_bundle_export(struct td_engine *engine, struct tr_nid to, td_emit_fn *emit, void *arg)
+int td_engine_seal(struct td_engine *engine)
 {
-	struct rep_event close = {.kind = REP_EV_CLOSE}; /* what is not signed cannot travel */
+	struct rep_event close = {.kind = REP_EV_CLOSE};
 	int rc = td_engine_step(engine, &close);
 
-	if (rc == 0)
-		rc = td_engine_commit(engine); /* and what is not on disk does not go on a stick */
+	return rc == 0 ? td_engine_commit(engine) : rc;
+}
+
+int td_engine_bundle_export(struct td_engine *engine, struct tr_nid to, td_emit_fn *emit, void *arg)
+{
+	/* What is not signed cannot travel, and what is not on disk does not go on a stick. */
+	int rc = td_engine_seal(engine);
+
 	if (rc != 0)
 		return rc;
 	return rep_bundle_export(engine->node, td_engine_read(engine), to, td_sys_wall(), emit, arg);

@@ -63,3 +63,31 @@ def test_an_ordinary_restart_keeps_the_incarnation(world):
     leaf.synced()
     check(len(logs_of(hub, leaf.unit)) == 1, "a restart is no reason for a new log")
     check(not any(e["event"] == "new-incarnation" for e in leaf.events()), "new incarnation")
+
+
+def test_a_backup_of_work_that_waits_is_no_fork(world):
+    """What was not signed yet when the backup was made was signed later, with more behind it."""
+    hub = world.top()
+    leaf = world.below(hub, "110101001")
+    leaf.synced()
+    hub.ok("peer", "pause", leaf.unit)
+    door = leaf.door()
+    check(door.put(case(1))["ok"], "put")
+    leaf.ok("store", "backup", leaf.dir / "backup")
+    check(door.put(case(2))["ok"], "put")
+    door.close()
+    hub.ok("peer", "resume", leaf.unit)
+    leaf.ok("peer", "retry", hub.unit)
+    leaf.synced()
+    leaf.stop()
+
+    shutil.rmtree(leaf.dir / "store")
+    (leaf.dir / "backup").rename(leaf.dir / "store")
+    leaf.start()
+    door = leaf.door()
+    check(door.put(case(3))["ok"], "put after the restore")
+    door.close()
+    until(lambda: len(leaf.records()) == 3, "what the backup lacked comes back")
+    leaf.synced()
+    check(leaf.export() == hub.export(), "leaf and hub differ")
+    check("segment-parted" not in leaf.log() + hub.log(), "a log forked")
