@@ -16,14 +16,28 @@
 #include "proto/limits.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
 /* A CURVE handshake is several round trips: on 2G they take seconds each. */
 enum { HANDSHAKE_MS = 20000, ENDPOINT_MAX = 256 };
+enum { BIND_TRIES = 50, BIND_PAUSE_MS = 20 };
 enum { EVENT_SIZE = 6 }; /* u16 event, i32 value, host order */
 
 static const char MONITOR[] = "inproc://down-monitor";
+
+/* The carrier of a daemon that was killed a moment ago may not be gone yet. */
+static int bind_soon(void *router, const char *address)
+{
+	int rc = zmq_bind(router, address);
+
+	for (int i = 0; rc != 0 && errno == EADDRINUSE && i < BIND_TRIES; i++) {
+		(void)poll(NULL, 0, BIND_PAUSE_MS);
+		rc = zmq_bind(router, address);
+	}
+	return rc;
+}
 
 int td_carrier_down_listen(struct td_carrier *carrier, const char *address,
     const char **why)
@@ -45,7 +59,7 @@ int td_carrier_down_listen(struct td_carrier *carrier, const char *address,
 	carrier->router_monitor = zmq_socket(carrier->context, ZMQ_PAIR);
 	if (carrier->router_monitor == NULL ||
 	    zmq_connect(carrier->router_monitor, MONITOR) != 0 ||
-	    zmq_bind(carrier->router, address) != 0 ||
+	    bind_soon(carrier->router, address) != 0 ||
 	    zmq_getsockopt(carrier->router, ZMQ_LAST_ENDPOINT, endpoint,
 	        &size) != 0)
 		goto fail;
