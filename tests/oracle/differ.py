@@ -104,6 +104,10 @@ class Pair:
             return tree.write(words[1], int(words[2]), int(words[3]))
         if what == "read":
             return tree.read(words[1], int(words[2]), *words[3:4])
+        if what == "backup":
+            return tree.backup(int(words[1]))
+        if what == "restore":
+            return tree.restore(int(words[1]))
         if what == "show":
             return tree.show(int(words[1]), words[2])
         return {}
@@ -117,15 +121,16 @@ class Pair:
             at = stamps.get(op.record.label, said)
             if "hlc" not in at:
                 return
-            op.hlc, op.clock = at["hlc"], at["clock"]
+            self.tree.known_as(op, at["hlc"], at["clock"], at["inc"])
             # In milliseconds: ops of one segment share the counter behind them.
-            if op.hlc >> 16 < self.tree.stamps[op.author]:
+            if op.hlc >> 16 < self.tree.stamps.get((op.author, op.inc), 0):
                 raise Differs(f"the clock of node {op.author} goes back: {op.hlc}")
-            self.tree.stamps[op.author] = op.hlc >> 16
+            self.tree.stamps[op.author, op.inc] = op.hlc >> 16
         if stamps:
             said["records"] = set(stamps)
         said.pop("hlc", None)
         said.pop("clock", None)
+        said.pop("inc", None)
 
     def all_equal(self):
         """At the end: who holds the same ops has the same state, to the byte."""
@@ -148,6 +153,7 @@ class Writer:
     def __init__(self, pair, seed):
         self.pair, self.tree, self.rng = pair, pair.tree, random.Random(seed)
         self.sticks, self.records, self.number = [], 0, 0
+        self.doubted = set()   # (node that was restored, neighbour that did not hear of it yet)
 
     def run(self, steps):
         for _ in range(steps):
@@ -161,10 +167,12 @@ class Writer:
             elif dice < 0.76:
                 self.settle()
             elif dice < 0.88:
-                self.pair.do(f"sync {self.rng.choice(NODES[1:])}")
+                self.sync()
             elif dice < 0.94:
                 self.stick()
             elif dice < 0.97:
+                self.store()
+            elif dice < 0.985:
                 self.pair.do(f"show {self.rng.choice(NODES)} {self.label()}")
             else:
                 self.pair.do(self.rng.choice([f"wait {self.rng.randrange(60000)}",
@@ -308,7 +316,7 @@ class Writer:
         record = self.tree.records[label]
         self.pair.do(f"look {node} {label} {group}")
         if self.rng.random() < 0.3:
-            self.pair.do(f"sync {self.rng.choice(NODES[1:])}")
+            self.sync()
         ops = self.tree.ops(node, record)
         side = alive(ops) if group == "status" else candidates(ops, group)
         choice = self.rng.choice(side)
@@ -318,11 +326,31 @@ class Writer:
         words = [f"{f}={'' if v is None else v}" for f, v in values.items()]
         self.pair.do(" ".join([f"settle {node} {label} {group}", *words]) + self.by())
 
+    def name(self):
+        self.number += 1
+        return f"s{self.number}"
+
+    def sync(self):
+        child = self.rng.choice(NODES[1:])
+        self.doubted -= {(child, PARENT[child]), (PARENT[child], child)}
+        self.pair.do(f"sync {child}")
+
+    def store(self):
+        """A backup, or a store that is put back.  What sticks bring to it may then build on what it
+        lost and has to wait for a link, which is not a matter of merging: no such sticks here."""
+        node = self.rng.choice(NODES)
+        if node not in self.tree.backups or self.rng.random() < 0.3:
+            self.pair.do(f"backup {node}")
+            return
+        self.doubted |= {(node, n) for n in NODES if n == PARENT[node] or PARENT[n] == node}
+        self.sticks = [(name, source, to) for name, source, to in self.sticks if to != node]
+        self.pair.do(f"restore {node}")
+
     def stick(self):
         if self.sticks and self.rng.random() < 0.6:
             name, source, to = self.rng.choice(self.sticks)
-            if self.rng.random() < 0.5:
-                answer = f"s{len(self.sticks) + 1}"
+            if self.rng.random() < 0.5 and not any(node in (source, to) for node, _ in self.doubted):
+                answer = self.name()
                 self.sticks.append((answer, to, source))
                 self.pair.do(f"read {name} {to} {answer}")
             else:
@@ -331,7 +359,10 @@ class Writer:
         a = self.rng.choice(NODES[1:])
         b = self.rng.choice([n for n in NODES if n != a and under(a, n)])
         source, to = self.rng.choice([(a, b), (b, a)])
-        name = f"s{len(self.sticks) + 1}"
+        if any(node in (a, b) for node, _ in self.doubted):
+            self.sync()
+            return
+        name = self.name()
         self.sticks.append((name, source, to))
         self.pair.do(f"write {name} {source} {to}")
 

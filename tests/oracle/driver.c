@@ -11,6 +11,7 @@
  *     settle NODE LABEL GROUP FIELD=VALUE ... and decides on what was looked at
  *     sync CHILD                              a connection with its parent
  *     write STICK FROM TO                     read STICK NODE [ANSWER]
+ *     backup NODE [open]                      restore NODE
  *     show NODE LABEL
  *
  * A LABEL is bound to the record that its first put makes; LABEL.NODE for the
@@ -184,12 +185,14 @@ static void print_stamp(unsigned at, const struct tr_rec_id *id)
 	struct rep_ops_cursor cursor = {.started = false};
 	struct rep_cause cause, best = {.dot = {0, 0}};
 	static struct rep_op op;
+	struct rep_self self;
 	uint32_t serial;
 
+	rep_inspect_self(n->node, &self);
 	while (rep_record_op(n->node, &n->view, id, &cursor, &op, &cause, &serial) == 0)
-		if (cause.author.v == n->nid.v && cause.dot.seq > best.dot.seq)
+		if (cause.author.v == n->nid.v && cause.inc == self.inc && cause.dot.seq > best.dot.seq)
 			best = cause;
-	printf(",\"hlc\":%" PRIu64 ",\"clock\":%u", best.hlc.v, (unsigned)best.clockq);
+	printf(",\"hlc\":%" PRIu64 ",\"clock\":%u,\"inc\":%" PRIu64, best.hlc.v, (unsigned)best.clockq, best.inc);
 }
 
 static void bind_targets(unsigned at, const char *label, const struct tr_rec_id *directive)
@@ -373,6 +376,15 @@ static void do_sync(char **word, size_t count)
 	printf("{\"bad\":%u}\n", place.n[child].bad + place.n[place_parent[child]].bad);
 }
 
+static void do_store(char **word, size_t count)
+{
+	if (strcmp(word[0], "backup") == 0)
+		place_backup(&place, node_of(word[1]), count > 2 && strcmp(word[2], "open") == 0);
+	else
+		place_restore(&place, node_of(word[1]));
+	printf("{}\n");
+}
+
 static void command(char *line)
 {
 	static const struct {
@@ -381,7 +393,7 @@ static void command(char *line)
 		void (*run)(char **word, size_t count);
 	} commands[] = {{"wait", 2, do_time}, {"skew", 3, do_time}, {"put", 4, do_put}, {"look", 4, do_look},
 	    {"settle", 4, do_settle}, {"sync", 2, do_sync}, {"write", 4, do_stick}, {"read", 3, do_stick},
-	    {"show", 3, do_show}};
+	    {"backup", 2, do_store}, {"restore", 2, do_store}, {"show", 3, do_show}};
 	char *word[WORDS_MAX], *save = NULL;
 	size_t count = 0;
 

@@ -94,10 +94,13 @@ class Op:
         self.number, self.author, self.record, self.creates = number, author, record, creates
         self.actor, self.imported, self.seen = actor, imported, seen
         self.values = values        # [(field, act, value)]
-        self.hlc = self.clock = 0
+        self.hlc = self.clock = self.inc = 0
         self.restores = False       # brought back a state: its author handled nothing
         self.status = None          # the step that it makes
         self.cells = {}             # count fields: running total of its author
+
+    def dot(self):
+        return self.author, self.inc, self.number
 
     def saw(self, other):
         return other.number in self.seen
@@ -124,7 +127,7 @@ def order(rule, kind):
     time = ("the later one", lambda op: op.hlc)
     clock = ("a clock that was set", lambda op: op.clock > 0)
     rank = ("rank of the status", lambda op: RANK[kind][op.status])
-    author = ("order of authors", lambda op: (op.author, op.number))
+    author = ("order of authors", Op.dot)
     return {"fixed": [root, time, author], "auth": [root, time, author], "ground": [ground, time, author],
             "flow": [rank, root, time, author], "lww": [clock, time, root, author], "ask": [clock, time, root, author]}[rule]
 
@@ -155,9 +158,11 @@ def alive(ops):
     return unseen([op for op in ops if op.status is not None])
 
 
-def state(ops, kind):
+def is_shown(ops, kind, step):
+    """The step that is shown says all of that already: the same status, reason, time."""
     shown = winner(alive(ops), "flow", kind)
-    return shown.status if shown else None
+    now = {**(shown.group("status") or {}), "status": shown.status} if shown else {}
+    return all(now.get(field) == value for field, value in step.items())
 
 
 def elements(ops, field):
@@ -169,15 +174,16 @@ def elements(ops, field):
 
 def items(ops, field):
     found = [(op, v) for op in ops for f, act, v in op.values if f == field and act == "+"]
-    return sorted(found, key=lambda pair: (pair[0].hlc, pair[0].author, pair[0].number))
+    return sorted(found, key=lambda pair: (pair[0].hlc, pair[0].dot()))
 
 
 def cells(ops, field):
-    """A count: one cell a writer, its largest total."""
+    """A count: one cell a writer and incarnation, its largest total."""
     totals = {}
     for op in ops:
         if field in op.cells:
-            totals[op.author] = max(totals.get(op.author, 0), op.cells[field])
+            cell = op.author, op.inc
+            totals[cell] = max(totals.get(cell, 0), op.cells[field])
     return totals
 
 
@@ -319,7 +325,7 @@ def check(op, ops):
 class Tree:
     def __init__(self):
         self.records, self.known, self.count = {}, [set() for _ in NODES], 0
-        self.looked, self.sticks, self.stamps = set(), {}, [0 for _ in NODES]
+        self.looked, self.sticks, self.backups, self.stamps = set(), {}, {}, {}
         self.made = []   # ops of the last write, for their stamps
 
     def ops(self, node, record):
@@ -338,7 +344,7 @@ class Tree:
         op.status = given(op, "status") or (FIRST[record.kind] if creates else None)
         for field, _, value in values:
             if FIELDS[record.kind][field][0] == "count":
-                op.cells[field] = cells(ops, field).get(node, 0) + value
+                op.cells[field] = value  # and what its incarnation counted before, see known_as()
         check(op, ops)
         return op
 
@@ -394,8 +400,8 @@ class Tree:
             shown = winner(candidates(ops, group), rule, record.kind) if group and rule != "flow" else None
             now = shown.group(group).get(field) if shown else None
             if rule == "flow":
-                status = next((v for f, _, v in values if f == "status"), None)
-                if status is None or status != state(ops, record.kind) or len(alive(ops)) > 1:
+                step = {f: v for f, _, v in values if fields[f][0] == "flow"}
+                if "status" not in step or len(alive(ops)) > 1 or not is_shown(ops, record.kind, step):
                     kept.append((field, act, value))
             elif rule == "set":
                 if (value in elements(ops, field)) == (act == "-"):
@@ -441,6 +447,24 @@ class Tree:
             return {"rc": no.code, "why": WHY[no.why]}
         return {"rc": "", "created": False, "unchanged": False, "version": len(self.ops(node, record))}
 
+    def known_as(self, op, hlc, clock, inc):
+        """The clock and the incarnation are inputs: they come with the answer."""
+        op.hlc, op.clock, op.inc = hlc, clock, inc
+        before = [other for other in op.record.ops if op.saw(other)]
+        for field in op.cells:
+            op.cells[field] += cells(before, field).get((op.author, inc), 0)
+
+    # ---- stores ----
+
+    def backup(self, node):
+        self.backups[node] = set(self.known[node])
+        return {}
+
+    def restore(self, node):
+        if node in self.backups:
+            self.known[node] = set(self.backups[node])
+        return {}
+
     # ---- exchange ----
 
     def shared(self, a, b):
@@ -478,7 +502,7 @@ class Tree:
                   "steps": sum(op.creates or op.status is not None for op in ops)}
         answer["alive"] = [
             {"by": op.author, "shown": op is shown, "actor": op.actor, "values": {"status": op.status, **(op.group("status") or {})}}
-            for op in sorted(alive(ops), key=lambda op: (op.author, op.number))]
+            for op in sorted(alive(ops), key=Op.dot)]
         for group, rule in {g: r for r, g in FIELDS[record.kind].values() if g and r != "flow"}.items():
             self.show_group(answer, record, ops, group, rule)
         for field, (rule, _) in FIELDS[record.kind].items():
@@ -498,14 +522,14 @@ class Tree:
         best = winner(side, rule, record.kind)
         answer["groups"][group] = {"rule": decided_by(side, rule, record.kind), "candidates": [
             {"by": op.author, "shown": op is best, "values": {**origin, **(op.group(group) or {})}}
-            for op in sorted(side, key=lambda op: (op.author, op.number))]}
+            for op in sorted(side, key=Op.dot)]}
 
     @staticmethod
     def rows(ops, field, rule):
         if rule == "set":
             return elements(ops, field)
         if rule == "count":
-            return [{"by": author, "i": total} for author, total in sorted(cells(ops, field).items())]
+            return [{"by": author, "i": total} for (author, _), total in sorted(cells(ops, field).items())]
         if rule == "list" and field != "percent":
             return [{"by": op.author, "actor": op.actor, "text": text,
                      "percent": next((v for f, _, v in op.values if f == "percent"), -1)} for op, text in items(ops, field)]

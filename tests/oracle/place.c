@@ -110,13 +110,26 @@ static void know(struct place_node *at, const struct place_node *n)
 	TR_ASSERT(rc == 0);
 }
 
-static void found(struct place *p, unsigned i, struct tr_bytes root)
+static void boot(struct place *p, unsigned i, bool first)
 {
 	struct place_node *n = &p->n[i];
 	struct rep_conf conf = {.keys = n->sign, .profile = TR_PROFILE_FIBRE, .version = "oracle",
-	    .wall = {p->wall_ms}, .mono = {p->mono_ms}};
+	    .root_hash = p->root_hash, .is_fenced = true, .fence = first ? NULL : &n->fence,
+	    .wall = {p->wall_ms + n->skew_ms}, .mono = {p->mono_ms}};
+	int rc;
+
+	n->view = memview_view(n->mv);
+	seed_of(conf.seed, 0x80, p->lives++);
+	rc = rep_create(&n->node, &conf, &n->view);
+	TR_ASSERT(rc == 0);
+	rep_fence(n->node, &n->fence);
+}
+
+static void found(struct place *p, unsigned i, struct tr_bytes root)
+{
+	struct place_node *n = &p->n[i];
 	struct tr_bytes chain[3];
-	struct rep_self self;
+	uint8_t seed[32];
 	int rc;
 
 	for (unsigned at = i, left = levels[i] + 1u; left > 0; left--) {
@@ -127,17 +140,14 @@ static void found(struct place *p, unsigned i, struct tr_bytes root)
 	n->view = memview_view(n->mv);
 	n->batch = rep_batch_create();
 	TR_ASSERT(n->batch != NULL);
-	rep_root_hash(root, &conf.root_hash);
-	seed_of(conf.seed, 0x80, i);
-	rc = rep_found(&n->view, root, chain, levels[i] + 1u, &conf.root_hash, conf.seed, conf.wall);
+	rep_root_hash(root, &p->root_hash);
+	seed_of(seed, 0x80, i);
+	rc = rep_found(&n->view, root, chain, levels[i] + 1u, &p->root_hash, seed, (struct tr_wall_ms){p->wall_ms});
 	TR_ASSERT(rc == 0);
 	for (unsigned k = 0; k < PLACE_NODES; k++)
 		if (is_below(k, i))
 			know(n, &p->n[k]);
-	rc = rep_create(&n->node, &conf, &n->view);
-	TR_ASSERT(rc == 0);
-	rep_inspect_self(n->node, &self);
-	n->inc = self.inc;
+	boot(p, i, true);
 }
 
 void place_begin(struct place *p)
@@ -172,6 +182,7 @@ void place_end(struct place *p)
 		rep_free(p->n[i].node);
 		rep_batch_free(p->n[i].batch);
 		memview_free(p->n[i].mv);
+		memview_free(p->n[i].backup);
 		for (unsigned k = 0; k < PLACE_NODES; k++)
 			place_frames_free(&p->n[i].out[k]);
 	}
@@ -211,6 +222,7 @@ static void effects(struct place *p, unsigned at)
 			n->bad += is_bad(fx->trace.code);
 	}
 	rep_batch_reset(n->batch);
+	rep_fence(n->node, &n->fence);
 }
 
 void place_step(struct place *p, unsigned at, struct rep_event *event)
@@ -236,6 +248,30 @@ void place_wait(struct place *p, int64_t ms)
 	p->mono_ms += ms;
 	for (unsigned i = 0; i < PLACE_NODES; i++)
 		place_step(p, i, &tick);
+}
+
+void place_backup(struct place *p, unsigned at, bool with_open)
+{
+	struct rep_event event = {.kind = REP_EV_CLOSE};
+
+	if (!with_open)
+		place_step(p, at, &event);
+	memview_free(p->n[at].backup);
+	p->n[at].backup = memview_clone(p->n[at].mv);
+}
+
+void place_restore(struct place *p, unsigned at)
+{
+	struct place_node *n = &p->n[at];
+
+	if (n->backup == NULL)
+		return;
+	rep_free(n->node);
+	memview_free(n->mv);
+	n->mv = memview_clone(n->backup);
+	n->dials = false;
+	boot(p, at, false);
+	place_wait(p, 0); /* it goes on from there */
 }
 
 /* ---- exchange ---- */

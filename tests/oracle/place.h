@@ -25,8 +25,7 @@ struct place_frames {
 
 struct place_node {
 	struct tr_nid nid;
-	uint64_t inc;
-	struct memview *mv;
+	struct memview *mv, *backup; /* backup: NULL if none was made */
 	struct rep_view view;
 	struct rep_node *node;
 	struct rep_batch *batch;
@@ -35,6 +34,7 @@ struct place_node {
 	struct rep_cert cert;
 	uint8_t bytes[TR_CERT_BYTES_MAX];
 	size_t size;
+	struct rep_fence fence; /* outside of the store, as the daemon keeps it */
 	int64_t skew_ms;
 	struct rep_reply reply;
 	bool dials;
@@ -45,7 +45,9 @@ struct place_node {
 
 struct place {
 	struct place_node n[PLACE_NODES];
+	struct tr_hash root_hash;
 	int64_t wall_ms, mono_ms;
+	uint8_t lives; /* of all nodes together: no life has the random bytes of another */
 };
 
 extern const int place_parent[PLACE_NODES]; /* -1: none */
@@ -54,6 +56,10 @@ void place_begin(struct place *p);
 void place_end(struct place *p);
 void place_step(struct place *p, unsigned at, struct rep_event *event);
 void place_wait(struct place *p, int64_t ms);
+/* A copy of the store is kept; it is put back.  with_open: as it is, with ops
+ * that no segment has signed yet. */
+void place_backup(struct place *p, unsigned at, bool with_open);
+void place_restore(struct place *p, unsigned at);
 /* A connection of child and parent, until nobody says anything any more. */
 void place_sync(struct place *p, unsigned child);
 void place_stick_write(struct place *p, unsigned from, unsigned to, struct place_frames *out);
