@@ -170,6 +170,7 @@ static void end(struct rep_node *node)
 		return;
 	unit = rep_unit_find(node, node->bundle->peer);
 	rep_own_close_all(node); /* a contact, as HELLO: what waits goes with the answer */
+	rep_receipt_now(node);
 	node->bundle->epoch = ++node->epochs;
 	rep_map_clear(&node->bundle->certs_sent);
 	rc = rep_bundle_write(node, node->bundle, into_batch, node->batch);

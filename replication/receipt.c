@@ -229,7 +229,7 @@ static struct rep_link *child_link(const struct rep_node *node, const struct rep
 	return NULL;
 }
 
-static void make_due(struct rep_node *node)
+static void make_due(struct rep_node *node, bool now)
 {
 	node->receipts_due = false;
 	for (size_t i = 0; i < node->unit_count; i++) {
@@ -237,17 +237,23 @@ static void make_due(struct rep_node *node)
 
 		if (!scope->receipt_due)
 			continue;
-		if (node->mono_ms - scope->receipt_mono_ms >= EVERY_MS || scope->receipt_mono_ms == 0)
+		if (now || node->mono_ms - scope->receipt_mono_ms >= EVERY_MS || scope->receipt_mono_ms == 0)
 			make(node, scope);
 		else
 			node->receipts_due = true;
 	}
 }
 
+void rep_receipt_now(struct rep_node *node)
+{
+	if (node->is_top && node->receipts_due)
+		make_due(node, true);
+}
+
 void rep_receipt_flush(struct rep_node *node)
 {
 	if (node->is_top && node->receipts_due)
-		make_due(node);
+		make_due(node, false);
 	if (!node->receipts_dirty)
 		return;
 	node->receipts_dirty = false;

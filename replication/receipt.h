@@ -16,6 +16,8 @@
 TR_MUST_CHECK int rep_receipt_take(struct rep_node *node, struct rep_link *link, const Terrace__Receipt *msg);
 /* Top: makes what is due.  Others: tries what waits.  All: passes on downward. */
 void rep_receipt_flush(struct rep_node *node);
+/* Top: makes all that are due, at any rate: a stick is about to go back. */
+void rep_receipt_now(struct rep_node *node);
 /* Sum of the counters of receipts held for the scopes under `top`. */
 uint64_t rep_receipt_sum(const struct rep_node *node, struct tr_nid top);
 /* Sends what is held for the child's reach once more. */
