@@ -61,7 +61,6 @@ struct rep_log {
 	uint32_t next_by_author;
 	struct rep_open *open;    /* own logs only: ops not yet signed */
 	bool stored;              /* has a row in REP_T_LOG */
-	uint8_t deliver_pending;
 };
 
 /* Ops of one own log that wait for their segment. */
@@ -250,7 +249,6 @@ struct rep_node {
 	uint32_t hours;           /* that this node has run, in all its starts; ages idempotency keys */
 	int64_t hour_mono_ms;
 	int64_t summary_mono_ms, counts_mono_ms, check_mono_ms;
-	int64_t *child_seen;      /* per unit index: wall */
 
 	/* of the step under way */
 	const struct rep_view *view;
