@@ -10,7 +10,7 @@
 /* --- protocol versions --- */
 #define TR_PROTO_MIN 1
 #define TR_PROTO_MAX 1
-#define TR_STORE_FORMAT 1
+#define TR_STORE_FORMAT 2
 #define TR_STATE_VER 1
 
 /* --- frames --- */

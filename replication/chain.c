@@ -53,14 +53,30 @@ static size_t encode(const struct rep_log *log, const struct rep_chain_seg *seg,
 	return terrace__seg__pack(&msg, out);
 }
 
+static size_t row_head(const struct rep_log *log, const struct tr_hash *hash, int64_t received_ms, uint8_t *row)
+{
+	uint8_t *p = row + REP_SEG_ROW_HEAD;
+
+	memcpy(row, hash->b, 32);
+	wire_put_be64(row + 32, (uint64_t)received_ms);
+	wire_put_be16(row + 40, log->vec_count);
+	for (uint16_t i = 0; i < log->vec_count; i++, p += REP_SEG_ROW_ENTRY) {
+		wire_put_be32(p, log->vec[i].log);
+		wire_put_be64(p + 4, log->vec[i].seq);
+	}
+	return (size_t)(p - row);
+}
+
 int rep_chain_append(struct rep_node *node, struct rep_log *log,
     const struct rep_chain_seg *seg, int64_t received_ms)
 {
 	uint8_t *row = node->seg_row;
 	struct rep_key key = rep_key_seq(log->handle, seg->first + seg->count - 1);
-	size_t size = encode(log, seg, row + REP_SEG_ROW_HEAD, TR_SEG_BYTES_MAX);
 	struct rep_unit *author = rep_unit_find(node, log->id.author);
 	struct rep_unit *scope = rep_unit_find(node, log->id.scope);
+	uint8_t *tail = row + REP_SEG_ROW_HEAD + TR_VECTOR_MAX * REP_SEG_ROW_ENTRY;
+	size_t size = encode(log, seg, tail, TR_SEG_BYTES_MAX); /* before anything is changed */
+	size_t head;
 
 	TR_ASSERT(seg->first == log->seq + 1);
 	if (size == 0)
@@ -68,9 +84,9 @@ int rep_chain_append(struct rep_node *node, struct rep_log *log,
 	for (uint16_t i = 0; i < seg->ctx_count; i++)
 		if (!rep_log_vec_set(log, seg->ctx[i].log, seg->ctx[i].seq, seg->ctx[i].h16))
 			return TR_E_LIMIT;
-	memcpy(row, seg->hash.b, 32);
-	wire_put_be64(row + 32, (uint64_t)received_ms);
-	rep_node_put(node, REP_T_SEG, rep_key_bytes(&key), rep_bytes(row, REP_SEG_ROW_HEAD + size));
+	head = row_head(log, &seg->hash, received_ms, row);
+	memmove(row + head, tail, size);
+	rep_node_put(node, REP_T_SEG, rep_key_bytes(&key), rep_bytes(row, head + size));
 	log->seq += seg->count;
 	log->head = seg->hash;
 	author->here_ops += seg->count;
@@ -130,17 +146,32 @@ int rep_chain_find(const struct rep_view *view, uint32_t handle, uint64_t seq, s
 {
 	struct rep_key from = rep_key_seq(handle, seq);
 	struct tr_bytes key, row;
+	size_t count;
 	int rc = rep_seek(view, REP_T_SEG, rep_key_bytes(&from), false, &key, &row);
 
 	if (rc != 0)
 		return rc;
 	if (key.size != 12 || wire_get_be32(key.data) != handle)
 		return TR_E_NOTFOUND;
-	if (row.size < REP_SEG_ROW_HEAD)
+	if (row.size < REP_SEG_ROW_HEAD || (count = wire_get_be16(row.data + 40)) > TR_VECTOR_MAX ||
+	    row.size < REP_SEG_ROW_HEAD + count * REP_SEG_ROW_ENTRY)
 		return TR_E_DAMAGED;
 	memcpy(out->hash.b, row.data, 32);
 	out->received_ms = (int64_t)wire_get_be64(row.data + 32);
-	out->bytes = rep_bytes(row.data + REP_SEG_ROW_HEAD, row.size - REP_SEG_ROW_HEAD);
+	out->vec = rep_bytes(row.data + REP_SEG_ROW_HEAD, count * REP_SEG_ROW_ENTRY);
+	out->bytes = rep_bytes(out->vec.data + out->vec.size, row.size - REP_SEG_ROW_HEAD - out->vec.size);
 	out->last = wire_get_be64(key.data + 4);
 	return 0;
+}
+
+size_t rep_chain_vec(const struct rep_chain_row *row, struct rep_seen out[static TR_VECTOR_MAX])
+{
+	size_t count = row->vec.size / REP_SEG_ROW_ENTRY;
+
+	for (size_t i = 0; i < count; i++) {
+		const uint8_t *p = row->vec.data + i * REP_SEG_ROW_ENTRY;
+
+		out[i] = (struct rep_seen){wire_get_be32(p), wire_get_be64(p + 4)};
+	}
+	return count;
 }

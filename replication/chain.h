@@ -33,10 +33,13 @@ TR_MUST_CHECK int rep_chain_header(const struct rep_node *node, const struct rep
 struct rep_chain_row {
 	struct tr_hash hash;
 	int64_t received_ms;
+	struct tr_bytes vec;   /* the author's vector, see rep_chain_vec() */
 	struct tr_bytes bytes; /* the encoded Seg */
 	uint64_t last;
 };
 /* Segment that contains seq (or the next one).  0; TR_E_NOTFOUND. */
 TR_MUST_CHECK int rep_chain_find(const struct rep_view *view, uint32_t handle, uint64_t seq, struct rep_chain_row *out);
+/* What the author had applied when it wrote this segment, own log left out.  Returns the count. */
+size_t rep_chain_vec(const struct rep_chain_row *row, struct rep_seen out[static TR_VECTOR_MAX]);
 
 #endif

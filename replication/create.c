@@ -109,7 +109,7 @@ static bool scratch(struct rep_node *node)
 	node->record = malloc(sizeof(*node->record));
 	node->op = malloc(sizeof(*node->op));
 	node->op2 = malloc(sizeof(*node->op2));
-	node->seg_row = malloc(REP_SEG_ROW_HEAD + TR_SEG_BYTES_MAX);
+	node->seg_row = malloc(REP_SEG_ROW_MAX);
 	node->frame = malloc(rep_plan_scratch());
 	return node->arena != NULL && node->record != NULL && node->op != NULL && node->op2 != NULL &&
 	       node->seg_row != NULL && node->frame != NULL;

@@ -261,6 +261,21 @@ static int check_ctx(struct check *c, const Terrace__Seg *seg, struct rep_chain_
 	return 0;
 }
 
+/* The vector kept beside the segment is what the chain adds up to. */
+static bool is_vec(const struct check *c, const struct rep_chain_row *row)
+{
+	struct rep_seen seen[TR_VECTOR_MAX];
+	size_t count = rep_chain_vec(row, seen);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct rep_vec_entry *e = rep_log_vec(&c->replay, seen[i].log);
+
+		if (e == NULL || e->seq != seen[i].seq)
+			return false;
+	}
+	return count == c->replay.vec_count;
+}
+
 static int check_one(struct check *c, uint64_t first, uint64_t *last, uint32_t *ops)
 {
 	uint8_t header[TR_SEG_HEADER_SIZE];
@@ -301,34 +316,35 @@ static int check_one(struct check *c, uint64_t first, uint64_t *last, uint32_t *
 	for (uint16_t i = 0; rc == 0 && i < seg.ctx_count; i++)
 		if (!rep_log_vec_set(&c->replay, seg.ctx[i].log, seg.ctx[i].seq, seg.ctx[i].h16))
 			rc = TR_E_LIMIT;
+	if (rc == 0 && !is_vec(c, &row))
+		rc = TR_E_DAMAGED;
 	c->replay.head = seg.hash;
 	*last = row.last;
 	*ops = seg.count;
 	return rc;
 }
 
-/* Head and vector before `from`, rebuilt from the rows below it. */
+/* Head and vector before `from`, as the row below it says. */
 static int rewind_to(struct check *c, uint64_t from)
 {
-	uint64_t seq = 1;
+	struct rep_seen seen[TR_VECTOR_MAX];
+	struct rep_chain_row row;
+	size_t count;
+	int rc;
 
-	while (seq < from) {
-		struct rep_chain_row row;
-		struct rep_chain_seg seg;
-		Terrace__Seg *msg;
-		int rc;
-
-		wire_arena_reset(c->arena);
-		rc = segment(c->view, c->log->handle, seq, c->arena, &row, &msg);
-		if (rc == 0)
-			rc = check_ctx(c, msg, &seg);
-		if (rc != 0)
-			return rc;
-		for (uint16_t i = 0; i < seg.ctx_count; i++)
-			if (!rep_log_vec_set(&c->replay, seg.ctx[i].log, seg.ctx[i].seq, seg.ctx[i].h16))
-				return TR_E_LIMIT;
-		c->replay.head = row.hash;
-		seq = row.last + 1;
+	if (from <= 1)
+		return 0;
+	rc = rep_chain_find(c->view, c->log->handle, from - 1, &row);
+	if (rc != 0 || row.last != from - 1)
+		return rc != 0 ? rc : TR_E_GAP;
+	c->replay.head = row.hash;
+	count = rep_chain_vec(&row, seen);
+	for (size_t i = 0; i < count; i++) {
+		rc = rep_chain_find(c->view, seen[i].log, seen[i].seq, &row);
+		if (rc != 0 || row.last != seen[i].seq)
+			return rc != 0 ? rc : TR_E_GAP;
+		if (!rep_log_vec_set(&c->replay, seen[i].log, seen[i].seq, row.hash.b))
+			return TR_E_LIMIT;
 	}
 	return 0;
 }

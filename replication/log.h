@@ -23,8 +23,15 @@ bool rep_log_vec_set(struct rep_log *log, uint32_t other, uint64_t seq, const ui
 struct rep_log *rep_log_first_of_scope(const struct rep_node *node, struct tr_nid scope);
 void rep_log_free(struct rep_log *log);
 
-/* REP_T_SEG value: hash(32) received ms(8), then the encoded Seg. */
-#define REP_SEG_ROW_HEAD 40
+/*
+ * REP_T_SEG value: hash(32) received ms(8) count(2), `count` entries handle(4)
+ * seq(8), then the encoded Seg.  The entries are the author's whole vector as
+ * of this segment, own log left out: the Seg itself says only what changed,
+ * and what a single op had seen must not cost a walk from the log's start.
+ */
+#define REP_SEG_ROW_HEAD 42
+#define REP_SEG_ROW_ENTRY 12
+#define REP_SEG_ROW_MAX (REP_SEG_ROW_HEAD + TR_VECTOR_MAX * REP_SEG_ROW_ENTRY + TR_SEG_BYTES_MAX)
 /* Row of REP_T_OPEN: hlc(8) and clockq(1) of the segment to come, then the op entry. */
 #define REP_OPEN_ROW_HEAD 9
 

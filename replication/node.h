@@ -234,7 +234,7 @@ struct rep_node {
 	struct rep_open *opens;   /* with ops */
 	struct rep_open *open_pool;
 	void *frame;              /* scratch of plan.c */
-	uint8_t *seg_row;          /* scratch: REP_SEG_ROW_HEAD + TR_SEG_BYTES_MAX */
+	uint8_t *seg_row;          /* scratch: REP_SEG_ROW_MAX */
 	uint32_t epochs;
 	uint64_t inflight;        /* scratch of plan.c: to all links */
 	struct rep_link *bundle;  /* the import under way */

@@ -23,7 +23,7 @@
 enum rep_table {
 	REP_T_META = 0,  /* name -> self, incarnation, root, ceiling, counters */
 	REP_T_LOG,       /* handle -> identity, head, vector, acknowledged hints */
-	REP_T_SEG,       /* handle, LAST sequence -> hash, received ms, encoded Seg */
+	REP_T_SEG,       /* handle, LAST sequence -> hash, received ms, author's vector, encoded Seg */
 	REP_T_OPEN,      /* handle, sequence -> op entry not yet in a signed segment */
 	REP_T_PEND,      /* author, inc, scope, lane, first -> verified segment with a gap below it */
 	REP_T_REC,       /* kind, record id -> folded record */
