@@ -3,18 +3,17 @@
 
 #include <string.h>
 
-#include <sodium/crypto_sign.h>
-
 #include "proto/err.h"
 #include "replication/chain.h"
 #include "replication/keys.h"
 #include "replication/link.h"
 #include "replication/log.h"
 #include "replication/queue.h"
+#include "replication/sign.h"
 #include "replication/trust.h"
 #include "replication/unit.h"
 
-#define PURPOSE "terrace/head/1" /* its 0 byte is signed too */
+#define PURPOSE "terrace/head/1"
 #define CANON_MAX (sizeof(PURPOSE) + 64 + 4 * 2 * (TR_LEVEL_MAX + 1))
 #define XSEQ_MAX (2 * (TR_LEVEL_MAX + 1))
 #define EVERY_FIBRE_MS 1000
@@ -41,6 +40,12 @@ static size_t canon(const Terrace__Head *h, uint8_t *out)
 	for (size_t i = 0; i < h->n_xseq; i++, p += 4)
 		wire_put_le32(p, h->xseq[i]);
 	return (size_t)(p - out);
+}
+
+/* The purpose in front is put there again by rep_sign(). */
+static struct tr_bytes signed_part(const uint8_t *bytes, size_t size)
+{
+	return rep_bytes(bytes + sizeof(PURPOSE), size - sizeof(PURPOSE));
 }
 
 static uint32_t cap32(uint64_t v)
@@ -151,7 +156,7 @@ void rep_head_make(struct rep_node *node, Terrace__Head *out, uint8_t sig[static
 	out->xseq = xseq;
 	out->n_xseq = fill_xseq(node, xseq);
 	fill_unsent(node, out);
-	crypto_sign_detached(sig, NULL, bytes, canon(out, bytes), node->keys.sk);
+	rep_sign(PURPOSE, signed_part(bytes, canon(out, bytes)), node->keys.sk, sig);
 	out->sig = (ProtobufCBinaryData){64, sig};
 	keep(self, out);
 	store(node, self, out);
@@ -179,7 +184,7 @@ int rep_head_take(struct rep_node *node, const Terrace__Head *head)
 		return TR_E_NOCERT;
 	if (unit->has_head && head->ctr <= unit->head_ctr)
 		return 0;
-	if (crypto_sign_verify_detached(head->sig.data, bytes, canon(head, bytes), unit->cert.sign_pk.b) != 0) {
+	if (!rep_sign_verify(PURPOSE, signed_part(bytes, canon(head, bytes)), head->sig.data, &unit->cert.sign_pk)) {
 		rep_node_trace(node, REP_TRACE_HEAD_BAD, nid, head->ctr, 0, NULL);
 		return TR_E_FORGED;
 	}

@@ -4,13 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sodium/crypto_sign.h>
-
 #include "proto/err.h"
 #include "replication/keys.h"
 #include "replication/link.h"
 #include "replication/log.h"
 #include "replication/queue.h"
+#include "replication/sign.h"
 #include "replication/unit.h"
 
 #define PURPOSE "terrace/receipt/1"
@@ -18,6 +17,8 @@
 #define ENTRY 41     /* author(8) inc(8) lane(1) seq(8) h16(16) */
 #define CANON_MAX (sizeof(PURPOSE) + HEAD_SIZE + TR_VECTOR_MAX * ENTRY)
 #define EVERY_MS 200 /* one scope's receipts, at most */
+
+static_assert(CANON_MAX - sizeof(PURPOSE) <= REP_SIGN_BODY_MAX, "a RECEIPT is signed in one piece");
 
 struct line {
 	const struct rep_log *log;
@@ -62,6 +63,12 @@ static size_t canon(uint8_t *out, struct tr_nid issuer, struct tr_nid scope, uin
 	return (size_t)(p - out);
 }
 
+/* The purpose in front is put there again by rep_sign(). */
+static struct tr_bytes signed_part(const uint8_t *bytes, size_t size)
+{
+	return rep_bytes(bytes + sizeof(PURPOSE), size - sizeof(PURPOSE));
+}
+
 static void keep(struct rep_node *node, struct rep_unit *scope, uint32_t ctr, struct tr_hlc hlc,
     const uint8_t *bytes, size_t size, const uint8_t sig[static 64], const struct line *lines, size_t count)
 {
@@ -103,7 +110,7 @@ static void make(struct rep_node *node, struct rep_unit *scope)
 		n++;
 	}
 	size = canon(bytes, node->cert.nid, scope->nid, scope->receipt_ctr + 1, hlc, lines, n);
-	crypto_sign_detached(sig, NULL, bytes, size, node->keys.sk);
+	rep_sign(PURPOSE, signed_part(bytes, size), node->keys.sk, sig);
 	scope->receipt_mono_ms = node->mono_ms;
 	scope->receipt_due = false;
 	keep(node, scope, scope->receipt_ctr + 1, hlc, bytes, size, sig, lines, n);
@@ -126,7 +133,7 @@ static int judge(struct rep_node *node, struct rep_unit *scope, const struct rep
 		memcpy(lines[i].h16, hash.b, 16);
 	}
 	size = canon(bytes, node->top.nid, scope->nid, r->ctr, r->hlc, lines, r->count);
-	if (crypto_sign_verify_detached(r->sig, bytes, size, node->top.sign_pk.b) != 0)
+	if (!rep_sign_verify(PURPOSE, signed_part(bytes, size), r->sig, &node->top.sign_pk))
 		return TR_E_FORGED;
 	keep(node, scope, r->ctr, r->hlc, bytes, size, r->sig, lines, r->count);
 	return 0;

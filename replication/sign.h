@@ -4,8 +4,8 @@
  *
  * What is signed is the purpose, one 0 byte, the body: a signature made for
  * one purpose is worth nothing for another.  Purposes are "terrace/NAME/1",
- * NAME among seg cert registrar root head receipt enroll bundle.  A long body
- * (a RECEIPT's list) is hashed first and the hash is signed.
+ * NAME among seg cert registrar root head receipt enroll bundle.  No other file
+ * signs or verifies.
  * Threads: none.
  */
 #ifndef REPLICATION_SIGN_H
@@ -14,7 +14,7 @@
 #include "proto/limits.h"
 #include "proto/vocab.h"
 
-#define REP_SIGN_BODY_MAX (TR_CERT_BYTES_MAX + 64)
+#define REP_SIGN_BODY_MAX 4096 /* the longest: a RECEIPT of TR_VECTOR_MAX entries */
 
 /* body: at most REP_SIGN_BODY_MAX (asserted). */
 void rep_sign(const char *purpose, struct tr_bytes body,
