@@ -9,7 +9,7 @@
 SUITES := lint unit prop oracle model sim corpus cli net fault crash e2e
 DEPS ?= yes
 # As many jobs as there are processors, unless the caller said otherwise.
-JOBS := $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 1))
+CHECK_JOBS := $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 1))
 deps_if = $(if $(filter yes,$(DEPS)),tests/deps.sh $(1),:)
 
 deps: ## install what is missing to build and test (apt)
@@ -17,12 +17,12 @@ deps: ## install what is missing to build and test (apt)
 
 demo: ## build, then the main job on real data, end to end
 	@$(call deps_if,build)
-	@$(MAKE) $(JOBS) --no-print-directory all
+	@$(MAKE) $(CHECK_JOBS) --no-print-directory all
 	@$(B)/terracectl demo $(DEMO)
 
 check: ## everything that must pass; ends with "N passed, N failed"
 	@$(call deps_if,all)
-	@$(MAKE) $(JOBS) --no-print-directory all man
+	@$(MAKE) $(CHECK_JOBS) --no-print-directory all man
 	@B=$(B) MAKE="$(MAKE)" tests/run-check.sh $(SUITES)
 
 lint check-lint: $(LIB_REP) $(LIB_PROTO) $(B)/terraced $(B)/terracectl ## purity, includes, headers, prefixes, sizes, scripts, words

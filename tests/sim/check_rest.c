@@ -12,7 +12,7 @@
 
 #include "proto/err.h"
 
-#include "tests/sim/sim.h"
+#include "tests/sim/part.h"
 
 static bool node_is_quiet(struct sim_world *world, unsigned host, const char **why)
 {
@@ -76,7 +76,7 @@ bool sim_check_is_quiet(struct sim_world *world, const char **why, unsigned *who
 			return false;
 		}
 	}
-	return true;
+	return sim_part_is_quiet(world, why, who);
 }
 
 static void state_of(struct sim_world *world, unsigned host, const struct tr_rec_id *id, struct tr_hash *out)
@@ -202,4 +202,5 @@ void sim_check_rest(struct sim_world *world)
 		sim_check_store(world, h);
 	check_states(world);
 	check_writes(world);
+	sim_part_rest(world);
 }

@@ -11,7 +11,7 @@
 
 #include "proto/err.h"
 
-#include "tests/sim/sim.h"
+#include "tests/sim/part.h"
 
 static void check_log(struct sim_world *world, unsigned host, const struct rep_log_info *log)
 {
@@ -127,6 +127,7 @@ void sim_check_store(struct sim_world *world, unsigned host)
 		check_closed(world, host, r);
 		sim_check_fold(world, host, r);
 	}
+	sim_part_look(world, host);
 }
 
 static bool find_seq(struct sim_world *world, unsigned host, const struct tr_log_id *id, uint64_t *seq)
@@ -157,4 +158,5 @@ void sim_check_restart(struct sim_world *world, unsigned host)
 			sim_fail(world, host, p->receipt ? "13" : "12",
 			    "promised seq %" PRIu64 " of a log, has %" PRIu64 " after a restart", p->seq, seq);
 	}
+	sim_part_restart(world, host);
 }

@@ -8,6 +8,8 @@
 #include "proto/err.h"
 #include "proto/wire.h"
 
+#include "tests/sim/part.h"
+
 #define GROW(array, count, cap)                                                                                        \
 	do {                                                                                                           \
 		if ((count) == (cap)) {                                                                                \
@@ -195,7 +197,7 @@ static void check_again(struct sim_world *world, const struct sim_write *w, cons
 	if (reply->repeated && first == 0)
 		sim_fail(world, w->host, "11", "write w%" PRIu64 " is called a repetition of what never was", w->ticket);
 	/* A clock that leaps ahead ends the thirty days for which keys are kept. */
-	if (!reply->repeated && first != 0 && (world->faults & SIM_F_CLOCK) == 0)
+	if (!reply->repeated && first != 0 && !sim_throws(world, &sim_fault_clock))
 		sim_fail(world, w->host, "11", "write w%" PRIu64 " was made twice, first as w%" PRIu64, w->ticket, first);
 }
 

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/sim.h"
-
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -9,6 +7,7 @@
 #include "proto/err.h"
 
 #include "tests/sim/oracle.h"
+#include "tests/sim/part.h"
 
 #define REST_MS_MAX (6 * 3600 * 1000) /* virtual: time to come to rest after the last fault */
 #define LOOK_MS 5000
@@ -81,6 +80,7 @@ struct sim_world *sim_world_create(const struct sim_conf *conf)
 	struct sim_world *world = calloc(1, sizeof(*world));
 
 	TR_ASSERT(world != NULL);
+	(void)sim_part_all();
 	world->conf = *conf;
 	world->net_rng = sim_rng_make(conf->seed, 1);
 	world->host_rng = sim_rng_make(conf->seed, 2);
@@ -98,6 +98,7 @@ void sim_world_free(struct sim_world *world)
 		memview_free(world->host[i].store);
 		memview_free(world->host[i].backup);
 	}
+	sim_part_free_data(world);
 	sim_heap_fini(&world->heap);
 	sim_oracle_free(world->oracle);
 	sim_stick_box_free(world->sticks);
@@ -196,19 +197,10 @@ static void end_faults(struct sim_world *world)
 {
 	struct rep_event resume = {.kind = REP_EV_PAUSE, .pause = REP_RESUME};
 
-	world->weather = (struct sim_weather){.delay_ms_min = 2, .delay_ms_max = 10};
+	sim_part_end(world);
 	for (unsigned i = 0; i < world->host_count; i++) {
-		struct sim_host *h = &world->host[i];
-
-		/* A peer that lied goes on lying in its session; new ones begin. */
-		if ((world->faults & SIM_F_RUBBISH) != 0)
-			sim_host_crash(world, i, 1);
-		sim_net_heal(world, i);
-		h->crash = SIM_CRASH_NONE;
-		h->is_full = false;
-		memview_fail_after(h->store, -1, 0);
 		sim_host_boot(world, i);
-		rep_set_full(h->node, false);
+		rep_set_full(world->host[i].node, world->host[i].is_full);
 	}
 	for (unsigned i = 1; i < world->host_count; i++) {
 		unsigned parent = world->host[i].parent;
@@ -233,7 +225,7 @@ static void check_idle(struct sim_world *world)
 
 void sim_world_rest(struct sim_world *world)
 {
-	int64_t until = world->now_ms + REST_MS_MAX;
+	int64_t since = world->now_ms, until = since + REST_MS_MAX;
 	const char *why = "";
 	unsigned who = 0;
 
@@ -250,6 +242,9 @@ void sim_world_rest(struct sim_world *world)
 		sim_world_advance(world, LOOK_MS);
 	}
 	sim_log(world, SIM_NONE, "at rest");
+	world->counts.rests++;
+	world->counts.rest_ms += (uint64_t)(world->now_ms - since);
+	world->counts.rest_ms_max = world->now_ms - since;
 	check_idle(world);
 	sim_check_rest(world);
 }
@@ -288,18 +283,36 @@ static bool is_skipped(const struct sim_conf *conf, unsigned action)
 	return false;
 }
 
+/* Each fault has dice of its own: one more changes nothing for the others. */
+static uint64_t choose_faults(const struct sim_conf *conf)
+{
+	struct sim_rng fine = sim_rng_make(conf->seed, 4);
+	const struct sim_fault *f;
+	uint64_t chosen = 0;
+
+	if (sim_rng_chance(&fine, 100))
+		return 0; /* a fine day */
+	for (unsigned i = 0; (f = sim_fault_at(i)) != NULL; i++) {
+		uint64_t stream = 0xcbf29ce484222325u;
+		struct sim_rng rng;
+
+		for (const char *c = f->name; *c != '\0'; c++)
+			stream = (stream ^ (uint8_t)*c) * 0x100000001b3u;
+		rng = sim_rng_make(conf->seed, stream);
+		if (sim_rng_chance(&rng, f->chance))
+			chosen |= f->bit & conf->faults;
+	}
+	return chosen;
+}
+
 void sim_run_seed(const struct sim_conf *conf, struct sim_counts *counts, uint64_t *trace)
 {
 	struct sim_world *world = sim_world_create(conf);
-	struct sim_rng rng = sim_rng_make(conf->seed, 4);
 
-	for (uint32_t bit = 1; bit < SIM_F_ALL + 1u; bit <<= 1)
-		if (sim_rng_chance(&rng, bit == SIM_F_RUBBISH || bit == SIM_F_FLOOD ? 150 : bit == SIM_F_RESTORE ? 250 : 600))
-			world->faults |= bit & conf->faults;
-	if (sim_rng_chance(&rng, 100))
-		world->faults = 0; /* a fine day */
+	world->faults = choose_faults(conf);
 	make_tree(world);
 	sim_found_all(world);
+	sim_part_begin(world);
 	for (unsigned i = 0; i < conf->steps; i++)
 		if (!is_skipped(conf, i))
 			sim_act(world, i);

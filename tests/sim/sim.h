@@ -6,7 +6,8 @@
  * begin, steps, flush, commit, committed, effects.  Time, network, store and
  * dice are the simulator's own.  Nothing else is random: same seed, same trace.
  *
- *     act.c    what is thrown at the federation, action by action
+ *     part.c   the register of faults, actions and hooks
+ *     act.c    the next action; act_*.c what is thrown, part by part
  *     work.c   local writes          stick.c   bundles on sticks
  *     host.c   one machine: engine loop, crash, restart
  *     net.c    the links: delay, loss, repetition, reordering, cuts, rate
@@ -35,28 +36,13 @@
 #define SIM_WALL_BASE 1795305600000 /* 2026-11-22T00:00:00Z */
 #define SIM_SKIPS_MAX 64
 #define SIM_ALLOW_MAX 64
-
-enum sim_fault {
-	SIM_F_LOSS = 1u << 0,
-	SIM_F_REPEAT = 1u << 1,
-	SIM_F_REORDER = 1u << 2,
-	SIM_F_CUT = 1u << 3,
-	SIM_F_CRASH = 1u << 4,
-	SIM_F_CLOCK = 1u << 5,
-	SIM_F_STICK = 1u << 6,
-	SIM_F_RATE = 1u << 7,
-	SIM_F_FULL = 1u << 8,
-	SIM_F_PAUSE = 1u << 9,
-	SIM_F_RUBBISH = 1u << 10,
-	SIM_F_FLOOD = 1u << 11,
-	SIM_F_RESTORE = 1u << 12,
-	SIM_F_ALL = (1u << 13) - 1,
-};
+#define SIM_FAULTS_MAX 64
+#define SIM_PARTS_MAX 64
 
 struct sim_conf {
 	uint64_t seed;
 	unsigned steps;          /* actions */
-	uint32_t faults;         /* of enum sim_fault; what the seed may choose from */
+	uint64_t faults;         /* bits of part.h; what the seed may choose from */
 	bool verbose;
 	struct { unsigned from, to; } skip[SIM_SKIPS_MAX]; /* actions left out */
 	unsigned skip_count;
@@ -120,6 +106,9 @@ struct sim_counts {
 	uint64_t restores, events, frames, frame_bytes, lost, repeated, late, crashes, cuts, writes, acked, refused, sticks,
 	    dials, conflicts, rejoins, rubbish;
 	uint64_t rc[64]; /* refused writes by -rc */
+	uint64_t thrown[SIM_FAULTS_MAX];
+	uint64_t rests, rest_ms;
+	int64_t rest_ms_max;
 };
 
 struct sim_oracle;
@@ -129,7 +118,7 @@ struct sim_world {
 	struct sim_conf conf;
 	int64_t now_ms;
 	unsigned action;         /* now running */
-	uint32_t faults;         /* what this seed throws */
+	uint64_t faults;         /* what this seed throws */
 	struct sim_heap heap;
 	struct sim_rng net_rng, host_rng;
 	struct sim_weather weather;
@@ -139,6 +128,7 @@ struct sim_world {
 	size_t conn_count, conn_cap;
 	struct sim_oracle *oracle;
 	struct sim_stick_box *sticks;
+	void *part_data[SIM_PARTS_MAX];
 	bool is_astray;          /* a stick is being read at the wrong node: alarms are in order */
 	unsigned suspect;        /* whom a failure at rest is about */
 	uint64_t trace;          /* hash over all that happened */
@@ -222,6 +212,7 @@ void sim_stick_box_free(struct sim_stick_box *box);
 
 /* --- act.c --- */
 void sim_act(struct sim_world *world, unsigned index);
+void sim_act_weather(struct sim_world *world, struct sim_rng *rng, unsigned host);
 
 /* --- watch.c --- */
 void sim_watch_frame(struct sim_world *world, unsigned host, uint32_t link, struct tr_bytes frame);

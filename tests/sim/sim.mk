@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# check-sim: the federation in virtual time.  SEEDS=200 FROM=1 STEPS=120
+# check-sim: the federation in virtual time.  SEEDS=200 FROM=1 STEPS=120 JOBS=2
 SIM_SEEDS := $(if $(filter command environment,$(firstword $(origin SEEDS))),$(SEEDS),200)
 FROM  ?= 1
 STEPS ?= 120
+JOBS  ?= 2
 SIM_SRC  := $(filter-out tests/sim/main.c tests/sim/story_%.c,$(wildcard tests/sim/*.c))
 SIM_OBJ  := $(call obj,$(SIM_SRC) tests/lib/memview.c)
 SIM_LIBS  = $(call pkg,--libs,libsodium libprotobuf-c)
@@ -11,7 +12,7 @@ SIM_STORIES := $(patsubst tests/sim/%.c,$(B)/tests/sim/%,$(wildcard tests/sim/st
 .PHONY: check-sim sim
 sim: $(B)/tests/sim/sim ## the simulator: build/release/tests/sim/sim --seed N -v
 check-sim: $(B)/tests/sim/sim $(SIM_STORIES)
-	@tests/sim/check.sh $(B) $(SIM_SEEDS) $(FROM) $(STEPS)
+	@tests/sim/check.sh $(B) $(SIM_SEEDS) $(FROM) $(STEPS) $(JOBS)
 
 $(B)/tests/sim/sim: $(B)/tests/sim/main.o $(SIM_OBJ) $(LIB_REP) $(LIB_PROTO)
 	@echo "  LD    $@"

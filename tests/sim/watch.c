@@ -11,7 +11,7 @@
 #include "proto/err.h"
 #include "proto/wire.h"
 
-#include "tests/sim/sim.h"
+#include "tests/sim/part.h"
 
 /* Who sits at the other end of a link; SIM_NONE if that end is closed: a
  * handle of the peer's may mean another log in its next life. */
@@ -72,7 +72,7 @@ static void on_frontier(struct sim_world *world, unsigned host, unsigned peer, c
 
 	/* A LOGDEF with a flipped bit makes the two ends mean different logs. */
 	if (f->mode == TR_FRONTIER_SCOPES || owner == SIM_NONE || !sim_host_is_up(world, owner) ||
-	    (owner != host && (world->faults & SIM_F_RUBBISH) != 0))
+	    (owner != host && sim_throws(world, &sim_fault_rubbish)))
 		return;
 	for (size_t i = 0; i < f->n_e; i++) {
 		struct rep_log_info info;
@@ -158,6 +158,7 @@ void sim_watch_frame(struct sim_world *world, unsigned host, uint32_t link, stru
 	case TERRACE__MSG__M_HELLO: on_head(world, host, msg->hello->head); break;
 	default: break;
 	}
+	sim_part_frame(world, host, link, msg);
 }
 
 /* What an honest federation never says, whatever its network does. */
@@ -195,10 +196,12 @@ void sim_watch_trace(struct sim_world *world, unsigned host, const struct rep_tr
 	/* A frame with a flipped bit is a lie of the peer's: it may raise any alarm. */
 	if (trace->code == REP_TRACE_NEW_INC && world->host[host].restores != 0)
 		world->counts.rejoins++;
-	else if (is_alarm(trace->code) && (world->faults & SIM_F_RUBBISH) == 0 && !world->is_astray)
+	else if (is_alarm(trace->code) && !sim_throws(world, &sim_fault_rubbish) && !world->is_astray &&
+	    !sim_part_excuses(world, host, trace))
 		sim_fail(world, host, "3", "alarm among honest nodes: %s %s (%s, %s)",
 		    rep_trace_code_name(trace->code), trace->text != NULL ? trace->text : "",
 		    name_of(world, (struct tr_nid){trace->a}), name_of(world, (struct tr_nid){trace->b}));
+	sim_part_trace(world, host, trace);
 	if (world->on_trace != NULL)
 		world->on_trace(world, host, trace);
 }
