@@ -38,8 +38,9 @@ bool rep_incarnation_doubt(struct rep_node *node, const struct rep_fence *fence)
 		self->head_ctr += HEAD_LEAP;
 	else if (fence != NULL && fence->head_ctr > here.head_ctr && fence->head_ctr <= UINT32_MAX)
 		self->head_ctr = (uint32_t)fence->head_ctr;
+	/* Even an empty store may be an old one: what it wrote later is gone from here only. */
 	if (fence == NULL)
-		return here.own_ops > 0;
+		return true;
 	return fence->store != here.store || fence->inc != here.inc || fence->own_ops > here.own_ops;
 }
 
@@ -50,5 +51,7 @@ void rep_incarnation_new(struct rep_node *node)
 	rep_own_close_all(node);
 	node->inc = rep_rng_id(&node->rng);
 	rep_incarnation_store(node);
-	rep_node_trace(node, REP_TRACE_NEW_INC, node->cert.nid, old, node->inc, NULL);
+	/* A machine that starts for the first time has nothing to report. */
+	if (rep_unit_find(node, node->cert.nid)->here_ops != 0)
+		rep_node_trace(node, REP_TRACE_NEW_INC, node->cert.nid, old, node->inc, NULL);
 }
