@@ -29,6 +29,7 @@ OPT_release := -O2 -g -D_FORTIFY_SOURCE=2
 OPT_debug   := -O0 -g
 OPT_asan    := -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 OPT_tsan    := -O1 -g -fsanitize=thread
+OPT_cov     := -O0 -g --coverage -fprofile-update=atomic
 CFLAGS  += -std=c17 $(OPT_$(CONFIG)) $(HARD) -I. -I$(B) -MMD -MP
 LDFLAGS += $(OPT_$(CONFIG)) $(LDHARD)
 DEFS := -DTERRACE_VERSION='"$(VERSION)"' -DTERRACE_COMMIT='"$(COMMIT)"' -DTERRACE_LOCALEDIR='"$(PREFIX)/share/locale"'

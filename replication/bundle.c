@@ -221,15 +221,13 @@ int rep_bundle_export(struct rep_node *node, const struct rep_view *view, struct
 
 	if (rc != 0)
 		return rc;
-	node->view = view;
+	rep_node_view(node, view);
 	node->wall_ms = wall.ms;
 	node->rc = 0;
 	wire_arena_reset(node->arena);
 	link = rep_bundle_link(node, peer);
-	if (link == NULL)
-		return TR_E_NOMEM;
-	rc = rep_bundle_write(node, link, emit, ctx);
+	rc = link != NULL ? rep_bundle_write(node, link, emit, ctx) : TR_E_NOMEM;
 	rep_link_free(link);
-	node->view = NULL;
-	return rc;
+	rep_node_unview(node);
+	return rc != 0 ? rc : node->rc;
 }

@@ -125,7 +125,7 @@ int rep_create(struct rep_node **out, const struct rep_conf *conf, const struct 
 	node->keys = conf->keys;
 	node->profile = conf->profile;
 	node->version = conf->version;
-	node->view = view;
+	rep_node_view(node, view);
 	node->wall_ms = conf->wall.ms;
 	node->mono_ms = conf->mono.ms;
 	rep_rng_init(&node->rng, conf->seed);
@@ -146,7 +146,7 @@ int rep_create(struct rep_node **out, const struct rep_conf *conf, const struct 
 	if (rc != 0)
 		goto fail;
 	node->in_doubt = conf->is_fenced && rep_incarnation_doubt(node, conf->fence);
-	node->view = NULL;
+	rep_node_unview(node);
 	node->check_mono_ms = node->mono_ms;
 	*out = node;
 	return 0;

@@ -38,9 +38,8 @@ bool rep_incarnation_doubt(struct rep_node *node, const struct rep_fence *fence)
 		self->head_ctr += HEAD_LEAP;
 	else if (fence != NULL && fence->head_ctr > here.head_ctr && fence->head_ctr <= UINT32_MAX)
 		self->head_ctr = (uint32_t)fence->head_ctr;
-	/* Even an empty store may be an old one: what it wrote later is gone from here only. */
 	if (fence == NULL)
-		return true;
+		return here.own_ops > 0;
 	return fence->store != here.store || fence->inc != here.inc || fence->own_ops > here.own_ops;
 }
 
@@ -51,7 +50,5 @@ void rep_incarnation_new(struct rep_node *node)
 	rep_own_close_all(node);
 	node->inc = rep_rng_id(&node->rng);
 	rep_incarnation_store(node);
-	/* A machine that starts for the first time has nothing to report. */
-	if (rep_unit_find(node, node->cert.nid)->here_ops != 0)
-		rep_node_trace(node, REP_TRACE_NEW_INC, node->cert.nid, old, node->inc, NULL);
+	rep_node_trace(node, REP_TRACE_NEW_INC, node->cert.nid, old, node->inc, NULL);
 }

@@ -17,25 +17,85 @@ void rep_node_fail(struct rep_node *node, int rc)
 		node->rc = rc;
 }
 
+/*
+ * A row that could not be read is not a row that is not there.  Whoever asks,
+ * however deep below a step, the step fails: its caller throws all away and
+ * loads the node again.
+ */
+static int watch(struct rep_node *node, int rc)
+{
+	if (rc != 0 && rc != TR_E_NOTFOUND)
+		rep_node_fail(node, rc);
+	return rc;
+}
+
+static int watch_get(void *ctx, enum rep_table table, struct tr_bytes key, struct tr_bytes *value)
+{
+	struct rep_node *node = ctx;
+
+	return watch(node, rep_get(node->raw, table, key, value));
+}
+
+static int watch_seek(void *ctx, enum rep_table table, struct tr_bytes from, bool after,
+    struct tr_bytes *key, struct tr_bytes *value)
+{
+	struct rep_node *node = ctx;
+
+	return watch(node, rep_seek(node->raw, table, from, after, key, value));
+}
+
+static int watch_seek_before(void *ctx, enum rep_table table, struct tr_bytes before,
+    struct tr_bytes *key, struct tr_bytes *value)
+{
+	struct rep_node *node = ctx;
+
+	return watch(node, rep_seek_before(node->raw, table, before, key, value));
+}
+
+static int watch_put(void *ctx, enum rep_table table, struct tr_bytes key, struct tr_bytes value)
+{
+	struct rep_node *node = ctx;
+
+	return watch(node, rep_put(node->raw, table, key, value));
+}
+
+static int watch_del(void *ctx, enum rep_table table, struct tr_bytes key)
+{
+	struct rep_node *node = ctx;
+
+	return watch(node, rep_del(node->raw, table, key));
+}
+
+void rep_node_view(struct rep_node *node, const struct rep_view *view)
+{
+	static const struct rep_view_ops ops = {watch_get, watch_seek, watch_seek_before, watch_put, watch_del};
+
+	node->raw = view;
+	node->watched = (struct rep_view){&ops, node};
+	node->view = &node->watched;
+}
+
+void rep_node_unview(struct rep_node *node)
+{
+	node->view = NULL;
+	node->raw = NULL;
+}
+
 void rep_node_put(struct rep_node *node, enum rep_table table, struct tr_bytes key, struct tr_bytes value)
 {
 	if (node->rc == 0)
-		node->rc = rep_put(node->view, table, key, value);
+		(void)!rep_put(node->view, table, key, value);
 }
 
 void rep_node_del(struct rep_node *node, enum rep_table table, struct tr_bytes key)
 {
 	if (node->rc == 0)
-		node->rc = rep_del(node->view, table, key);
+		(void)!rep_del(node->view, table, key);
 }
 
 int rep_node_get(struct rep_node *node, enum rep_table table, struct tr_bytes key, struct tr_bytes *value)
 {
-	int rc = rep_get(node->view, table, key, value);
-
-	if (rc != 0 && rc != TR_E_NOTFOUND)
-		rep_node_fail(node, rc);
-	return rc;
+	return rep_get(node->view, table, key, value);
 }
 
 void rep_node_rows(struct rep_node *node, enum rep_table table,

@@ -251,7 +251,9 @@ struct rep_node {
 	int64_t summary_mono_ms, counts_mono_ms, check_mono_ms;
 
 	/* of the step under way */
-	const struct rep_view *view;
+	const struct rep_view *view; /* &watched, or NULL between steps */
+	struct rep_view watched;   /* over raw: an error other than TR_E_NOTFOUND becomes sticky */
+	const struct rep_view *raw; /* the caller's: for who looks for damage */
 	struct rep_batch *batch;
 	int64_t wall_ms, mono_ms;
 	int rc;
@@ -259,9 +261,11 @@ struct rep_node {
 
 /* ---- small helpers used everywhere ---- */
 
+/* From now until rep_node_unview() all reads and writes go through `view`. */
+void rep_node_view(struct rep_node *node, const struct rep_view *view);
+void rep_node_unview(struct rep_node *node);
 void rep_node_put(struct rep_node *node, enum rep_table table, struct tr_bytes key, struct tr_bytes value);
 void rep_node_del(struct rep_node *node, enum rep_table table, struct tr_bytes key);
-/* 0, TR_E_NOTFOUND; other errors also become sticky. */
 int rep_node_get(struct rep_node *node, enum rep_table table, struct tr_bytes key, struct tr_bytes *value);
 /* All rows of a table, until one fails. */
 void rep_node_rows(struct rep_node *node, enum rep_table table,

@@ -28,7 +28,7 @@ void rep_set_full(struct rep_node *node, bool full)
 static void begin(struct rep_node *node, const struct rep_view *view, int64_t wall_ms,
     int64_t mono_ms, struct rep_batch *batch)
 {
-	node->view = view;
+	rep_node_view(node, view);
 	node->batch = batch;
 	node->wall_ms = wall_ms;
 	node->mono_ms = mono_ms;
@@ -40,7 +40,7 @@ static int finish(struct rep_node *node)
 {
 	if (node->rc == 0 && rep_batch_broken(node->batch))
 		node->rc = TR_E_NOMEM;
-	node->view = NULL;
+	rep_node_unview(node);
 	node->batch = NULL;
 	return node->rc;
 }

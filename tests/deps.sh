@@ -17,7 +17,7 @@ build=(
 )
 # To run `make check` as well.
 test=(
-	bats codespell libcmocka-dev python3 shellcheck socat spin yamllint zstd
+	bats codespell gcovr libcmocka-dev python3 shellcheck socat spin yamllint zstd
 )
 
 check_only=no

@@ -117,8 +117,7 @@ static int give(const struct node *n, struct tr_bytes *key,
 {
 	if (key != NULL)
 		*key = (struct tr_bytes){n->key, n->key_size};
-	if (value != NULL)
-		*value = (struct tr_bytes){n->value, n->value_size};
+	*value = (struct tr_bytes){n->value, n->value_size};
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 
 #include "proto/err.h"
 
+#include "tests/lib/nomem.h"
 #include "tests/sim/oracle.h"
 
 #define SPINS_MAX 2000 /* wake-ups at one moment: the core asks for time that does not pass */
@@ -39,6 +40,32 @@ static void wake_at(struct sim_world *world, unsigned host, int64_t at_ms)
 	    .at_ms = at_ms, .kind = SIM_EV_WAKE, .host = host, .life = h->life});
 }
 
+void sim_host_view(struct sim_world *world, unsigned host)
+{
+	struct sim_host *h = &world->host[host];
+
+	h->view = memview_view(h->store);
+	h->core_view = badview_over(&h->bad, &h->view);
+}
+
+/* A process that could not start is started again. */
+static int create(struct sim_world *world, unsigned host, const struct rep_conf *conf)
+{
+	struct sim_host *h = &world->host[host];
+	int rc;
+
+	nomem_hold(false);
+	rc = rep_create(&h->node, conf, &h->core_view);
+	nomem_hold(true);
+	if ((badview_has_failed(&h->bad) | nomem_has_failed()) && rc != 0) {
+		sim_log(world, host, "could not start (%s), once more", tr_err_code(rc));
+		memview_rollback(h->store);
+		memview_begin(h->store);
+		rc = rep_create(&h->node, conf, &h->core_view);
+	}
+	return rc;
+}
+
 static void boot(struct sim_world *world, unsigned host)
 {
 	struct sim_host *h = &world->host[host];
@@ -58,7 +85,7 @@ static void boot(struct sim_world *world, unsigned host)
 	conf.mono.ms = h->mono_base;
 	sim_rng_bytes(&world->host_rng, conf.seed, sizeof(conf.seed));
 	memview_begin(h->store);
-	rc = rep_create(&h->node, &conf, &h->view);
+	rc = create(world, host, &conf);
 	if (rc != 0)
 		sim_fail(world, host, "start", "rep_create: %s", tr_err_code(rc));
 	memview_commit(h->store);
@@ -128,19 +155,21 @@ void sim_host_restore(struct sim_world *world, unsigned host, int64_t down_ms, b
 	sim_host_crash(world, host, down_ms);
 	memview_free(h->store);
 	h->store = memview_clone(h->backup);
-	h->view = memview_view(h->store);
+	sim_host_view(world, host);
 	h->has_fence = h->has_fence && !lose_fence;
 	h->restores++;
 	world->counts.restores++;
 	sim_oracle_restored(world, host);
 }
 
-/* The engine's answer to a failed put: abort, throw the node away, load again. */
+/* The engine's answer to a store or a heap that failed: abort, throw the node away, load again. */
 static void store_failed(struct sim_world *world, unsigned host, int rc)
 {
-	if (rc != TR_E_FULL)
+	bool broken = badview_has_failed(&world->host[host].bad) | nomem_has_failed();
+
+	if (rc != TR_E_FULL && !broken)
 		sim_fail(world, host, "store", "step gave %s", tr_err_code(rc));
-	sim_log(world, host, "store full, node loaded again");
+	sim_log(world, host, "%s, node loaded again", tr_err_code(rc));
 	halt(world, host);
 	boot(world, host);
 	sim_check_restart(world, host);
@@ -165,7 +194,11 @@ void sim_host_step(struct sim_world *world, unsigned host, struct rep_event *eve
 	}
 	event->wall.ms = sim_host_wall(world, host);
 	event->mono.ms = sim_host_mono(world, host);
-	rc = rep_step(h->node, &h->view, event, h->batch);
+	nomem_hold(false);
+	rc = rep_step(h->node, &h->core_view, event, h->batch);
+	nomem_hold(true);
+	if (rc == 0 && badview_has_failed(&h->bad))
+		sim_fail(world, host, "store", "event %d took a failed read for an answer", event->kind);
 	if (rc != 0) {
 		store_failed(world, host, rc);
 		return;
@@ -248,8 +281,12 @@ void sim_host_commit(struct sim_world *world, unsigned host)
 
 	if (!h->in_txn)
 		return;
-	rc = rep_flush(h->node, &h->view, (struct tr_wall_ms){sim_host_wall(world, host)},
+	nomem_hold(false);
+	rc = rep_flush(h->node, &h->core_view, (struct tr_wall_ms){sim_host_wall(world, host)},
 	    (struct tr_mono_ms){sim_host_mono(world, host)}, h->batch);
+	nomem_hold(true);
+	if (rc == 0 && badview_has_failed(&h->bad))
+		sim_fail(world, host, "store", "flush took a failed read for an answer");
 	if (rc != 0) {
 		store_failed(world, host, rc);
 		return;

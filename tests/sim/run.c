@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/err.h"
+#include "tests/lib/nomem.h"
 
 #include "tests/sim/oracle.h"
 #include "tests/sim/part.h"
@@ -82,6 +83,7 @@ struct sim_world *sim_world_create(const struct sim_conf *conf)
 	TR_ASSERT(world != NULL);
 	(void)sim_part_all();
 	world->conf = *conf;
+	nomem_hold(true); /* the simulator's own allocations do not fail */
 	world->net_rng = sim_rng_make(conf->seed, 1);
 	world->host_rng = sim_rng_make(conf->seed, 2);
 	world->weather = (struct sim_weather){.delay_ms_min = 2, .delay_ms_max = 10};
@@ -118,7 +120,7 @@ unsigned sim_world_add(struct sim_world *world, unsigned parent, const char *nam
 	h->parent = parent;
 	h->profile = TR_PROFILE_FIBRE;
 	h->store = memview_create();
-	h->view = memview_view(h->store);
+	sim_host_view(world, (unsigned)(h - world->host));
 	if (parent == SIM_NONE) {
 		snprintf(h->code, sizeof(h->code), "110101");
 		snprintf(h->unit, sizeof(h->unit), "110101");

@@ -27,6 +27,7 @@
 
 #include "replication/rep.h"
 
+#include "tests/lib/badview.h"
 #include "tests/lib/memview.h"
 #include "tests/sim/heap.h"
 #include "tests/sim/rng.h"
@@ -74,7 +75,9 @@ struct sim_host {
 	unsigned restores;
 	struct rep_fence fence;  /* kept outside the store */
 	bool has_fence;
-	struct rep_view view;
+	struct badview bad;      /* between store and core: what a disk may do */
+	struct rep_view view;    /* of the store; the core has core_view, through bad */
+	struct rep_view core_view;
 	struct rep_node *node;   /* NULL while down */
 	struct rep_batch *batch;
 	uint64_t life;           /* grows with each start and crash */
@@ -166,6 +169,8 @@ bool sim_is_over(const struct sim_world *world, unsigned above, unsigned below);
 unsigned sim_host_of(const struct sim_world *world, struct tr_nid nid); /* SIM_NONE if unknown */
 
 /* --- host.c --- */
+/* After the store was made or put back. */
+void sim_host_view(struct sim_world *world, unsigned host);
 void sim_host_boot(struct sim_world *world, unsigned host);
 bool sim_host_is_up(const struct sim_world *world, unsigned host);
 /* Fills in the times and steps.  Dropped when the host is down. */
