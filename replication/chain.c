@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "replication/chain.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "proto/err.h"
+#include "replication/branch.h"
 #include "replication/keys.h"
 #include "replication/log.h"
 #include "replication/op.h"
@@ -82,7 +84,7 @@ int rep_chain_append(struct rep_node *node, struct rep_log *log,
 	if (size == 0)
 		return TR_E_LIMIT;
 	for (uint16_t i = 0; i < seg->ctx_count; i++)
-		if (!rep_log_vec_set(log, seg->ctx[i].log, seg->ctx[i].seq, seg->ctx[i].h16))
+		if (!rep_log_vec_set(node, log, seg->ctx[i].log, seg->ctx[i].seq, seg->ctx[i].h16))
 			return TR_E_LIMIT;
 	head = row_head(log, &seg->hash, received_ms, row);
 	memmove(row + head, tail, size);
@@ -119,7 +121,8 @@ int rep_chain_header(const struct rep_node *node, const struct rep_log *log,
 		bool newer = false;
 
 		for (uint16_t k = 0; i < log->vec_count && k < seg->ctx_count; k++)
-			newer = newer || seg->ctx[k].log == e->log;
+			newer = newer || rep_branch_has(node, rep_log_get(node, seg->ctx[k].log), seg->ctx[k].seq,
+			    e->log, e->seq);
 		if (newer)
 			continue;
 		vec[n].author = other->id.author;
@@ -162,6 +165,44 @@ int rep_chain_find(const struct rep_view *view, uint32_t handle, uint64_t seq, s
 	out->bytes = rep_bytes(out->vec.data + out->vec.size, row.size - REP_SEG_ROW_HEAD - out->vec.size);
 	out->last = wire_get_be64(key.data + 4);
 	return 0;
+}
+
+int rep_chain_tip(const struct rep_node *node, const struct rep_view *view, const struct rep_log *log,
+    uint64_t seq, struct rep_log *tip)
+{
+	struct rep_seen seen[TR_VECTOR_MAX];
+	struct rep_chain_row row;
+	size_t count;
+	int rc;
+
+	log = rep_branch_holder(node, log, seq);
+	*tip = (struct rep_log){.id = log->id, .handle = log->handle, .parent = log->parent, .first = log->first,
+	    .fork = log->fork, .seq = seq};
+	if (seq == 0)
+		return 0;
+	rc = rep_chain_find(view, log->handle, seq, &row);
+	if (rc != 0 || row.last != seq)
+		return rc != 0 ? rc : TR_E_GAP;
+	tip->head = row.hash;
+	count = rep_chain_vec(&row, seen);
+	for (size_t i = 0; i < count && rc == 0; i++) {
+		rc = rep_chain_find(view, seen[i].log, seen[i].seq, &row);
+		if (rc == 0 && row.last != seen[i].seq)
+			rc = TR_E_GAP;
+		if (rc == 0 && !rep_log_vec_set(node, tip, seen[i].log, seen[i].seq, row.hash.b))
+			rc = TR_E_LIMIT;
+	}
+	if (rc != 0) {
+		free(tip->vec);
+		tip->vec = NULL;
+	}
+	return rc;
+}
+
+bool rep_chain_is_signed(const struct rep_chain_row *row, const uint8_t sig[static 64])
+{
+	/* encode() puts the signature last */
+	return row->bytes.size > 64 && memcmp(row->bytes.data + row->bytes.size - 64, sig, 64) == 0;
 }
 
 size_t rep_chain_vec(const struct rep_chain_row *row, struct rep_seen out[static TR_VECTOR_MAX])

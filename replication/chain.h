@@ -39,6 +39,15 @@ struct rep_chain_row {
 };
 /* Segment that contains seq (or the next one).  0; TR_E_NOTFOUND. */
 TR_MUST_CHECK int rep_chain_find(const struct rep_view *view, uint32_t handle, uint64_t seq, struct rep_chain_row *out);
+/*
+ * The log as it was when `seq` was its newest: head and vector, for what goes
+ * on from there (0: from nothing).  The caller frees tip->vec.  0; TR_E_NOTFOUND,
+ * TR_E_GAP: no segment ends there; TR_E_LIMIT.
+ */
+TR_MUST_CHECK int rep_chain_tip(const struct rep_node *node, const struct rep_view *view, const struct rep_log *log,
+    uint64_t seq, struct rep_log *tip);
+/* Is it this segment, byte for byte of its signature? */
+bool rep_chain_is_signed(const struct rep_chain_row *row, const uint8_t sig[static 64]);
 /* What the author had applied when it wrote this segment, own log left out.  Returns the count. */
 size_t rep_chain_vec(const struct rep_chain_row *row, struct rep_seen out[static TR_VECTOR_MAX]);
 

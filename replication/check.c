@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "proto/err.h"
+#include "replication/branch.h"
 #include "replication/chain.h"
 #include "replication/log.h"
 #include "replication/node.h"
@@ -15,9 +16,14 @@ static void check_log(const struct rep_node *node, const struct rep_view *view, 
 
 	if (log->id.author.v == 0)
 		return;
-	TR_ASSERT(rep_log_find(node, &log->id) == log);                 /* 1 */
+	TR_ASSERT(rep_log_find(node, &log->id) == rep_branch_first(node, log)); /* 1 */
+	TR_ASSERT((log->parent == 0) == (log->first == log->handle));
+	TR_ASSERT(log->fork <= log->seq && rep_branch_count(node, log) <= REP_BRANCHES_MAX);
+	if (log->parent != 0)
+		TR_ASSERT(log->parent < log->handle && log->fork <= rep_log_get(node, log->parent)->seq &&
+		    rep_log_get(node, log->parent)->first == log->first);
 	TR_ASSERT(rep_unit_on_path(node, log->id.author, log->id.scope));
-	if (log->seq > 0) {                                             /* 2 */
+	if (!rep_log_is_empty(log)) {                                             /* 2 */
 		TR_ASSERT(rep_chain_find(view, log->handle, log->seq, &row) == 0);
 		TR_ASSERT(row.last == log->seq);
 		TR_ASSERT(memcmp(row.hash.b, log->head.b, 32) == 0);
@@ -29,14 +35,15 @@ static void check_log(const struct rep_node *node, const struct rep_view *view, 
 		TR_ASSERT(log->open->count >= 1 && log->open->count <= TR_SEG_OPS_MAX);
 	}
 	for (unsigned way = 0; way < REP_WAY_FILE; way++) {             /* 3 */
-		TR_ASSERT(log->way[way].acked <= log->seq);
+		TR_ASSERT(log->way[way].acked >= log->fork && log->way[way].acked <= log->seq);
 		if (log->way[way].session != 0)
-			TR_ASSERT(log->way[way].sent <= log->seq);
+			TR_ASSERT(log->way[way].sent >= log->fork && log->way[way].sent <= log->seq);
 	}
 	for (uint16_t i = 0; i < log->vec_count; i++) {
 		const struct rep_log *other = rep_log_get(node, log->vec[i].log);
 
-		TR_ASSERT(other != NULL && other != log);
+		TR_ASSERT(other != NULL && other->first != log->first);
+		TR_ASSERT(log->vec[i].seq > other->fork); /* named where it is stored */
 		TR_ASSERT(other->id.scope.v == log->id.scope.v && other->id.lane == log->id.lane);
 		TR_ASSERT(log->vec[i].seq <= other->seq); /* causes are here before effects */
 	}

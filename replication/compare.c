@@ -154,7 +154,7 @@ void rep_compare_send_full(struct rep_node *node, struct rep_link *link, bool on
 			continue;
 		for (struct rep_log *log = rep_log_get(node, scope->first_log); log != NULL;
 		     log = rep_log_get(node, log->next_in_scope)) {
-			if (log->seq == 0)
+			if (rep_log_is_empty(log))
 				continue;
 			if (n == TR_FRONTIER_ENTRIES_MAX) {
 				send_entries(node, link, ents, n, true);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proto/err.h"
+#include "replication/branch.h"
 #include "replication/keys.h"
 #include "replication/status.h"
 #include "replication/trust.h"
@@ -28,6 +29,17 @@ struct tr_hlc rep_fold_hlc(struct tr_hlc base, int64_t dt_ms)
 	if (dt_ms > DT_MAX)
 		dt_ms = DT_MAX;
 	return (struct tr_hlc){base.v + ((uint64_t)dt_ms << 16)};
+}
+
+bool rep_fold_seen(const struct rep_node *node, struct rep_fold *fold)
+{
+	const struct rep_log *log = fold->log;
+	bool ok = log->parent == 0 ||
+	    rep_branch_see(node, log->parent, log->fork, fold->seen, &fold->seen_count, REP_SEEN_MAX);
+
+	for (uint16_t i = 0; i < log->vec_count && ok; i++)
+		ok = rep_branch_see(node, log->vec[i].log, log->vec[i].seq, fold->seen, &fold->seen_count, REP_SEEN_MAX);
+	return ok;
 }
 
 void rep_fold_cause(const struct rep_fold *fold, uint64_t seq, int64_t dt_ms, struct rep_cause *out)

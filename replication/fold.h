@@ -8,6 +8,8 @@
 
 #include "replication/node.h"
 
+#define REP_SEEN_MAX (2 * TR_VECTOR_MAX) /* a vector, and the rows that its branches left */
+
 /* What the ops of one segment share. */
 struct rep_fold {
 	struct rep_log *log;
@@ -15,10 +17,13 @@ struct rep_fold {
 	uint32_t caps;
 	struct tr_hlc hlc; /* of the first op */
 	uint8_t clockq;
-	struct rep_seen seen[TR_VECTOR_MAX];
+	struct rep_seen seen[REP_SEEN_MAX];
 	size_t seen_count;
 };
 
+/* seen[]: the author's vector, and what lies below it and below the own log in the rows they left.
+ * False: more rows than there can be. */
+bool rep_fold_seen(const struct rep_node *node, struct rep_fold *fold);
 /* Stamp of an op: the segment's, moved by dt_ms (bounded). */
 struct tr_hlc rep_fold_hlc(struct tr_hlc base, int64_t dt_ms);
 void rep_fold_cause(const struct rep_fold *fold, uint64_t seq, int64_t dt_ms, struct rep_cause *out);

@@ -66,8 +66,8 @@ static size_t fill_xseq(const struct rep_node *node, uint32_t *xseq)
 		     log = rep_log_get(node, log->next_in_scope)) {
 			if (log->id.author.v != up->nid.v)
 				continue;
-			x += log->id.lane == TR_LANE_X ? log->seq : 0;
-			e += log->id.lane == TR_LANE_E ? log->seq : 0;
+			x += log->id.lane == TR_LANE_X ? log->seq - log->fork : 0;
+			e += log->id.lane == TR_LANE_E ? log->seq - log->fork : 0;
 		}
 		xseq[n] = cap32(x);
 		xseq[n + 1] = cap32(e);
@@ -86,7 +86,7 @@ static void fill_unsent(const struct rep_node *node, Terrace__Head *head)
 		uint64_t open = log->open != NULL ? log->open->count : 0;
 		struct rep_chain_row row;
 
-		own += log->seq + open;
+		own += log->seq - log->fork + open;
 		unsent += log->seq + open - log->way[REP_WAY_UP].acked;
 		if (open > 0 && rep_hlc_ms(log->open->hlc) < oldest)
 			oldest = rep_hlc_ms(log->open->hlc);

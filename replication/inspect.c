@@ -28,9 +28,9 @@ void rep_inspect_self(const struct rep_node *node, struct rep_self *out)
 		uint64_t open = log->open != NULL ? log->open->count : 0;
 
 		out->open_ops += (uint32_t)open;
-		out->own_ops += log->seq + open;
+		out->own_ops += log->seq - log->fork + open;
 		/* the top node is the one that receipts: what it holds is held */
-		out->receipt_ops += node->is_top ? log->seq + open : log->receipt_seq;
+		out->receipt_ops += (node->is_top ? log->seq + open : log->receipt_seq) - log->fork;
 	}
 	out->receipt_hlc = node->last_receipt_hlc;
 	out->violations = node->violations;
@@ -206,6 +206,8 @@ static void fill_log(const struct rep_log *log, struct rep_log_info *out)
 {
 	out->handle = log->handle;
 	out->id = log->id;
+	out->parent = log->parent;
+	out->fork = log->fork;
 	out->seq = log->seq;
 	out->head = log->head;
 	out->up_acked = log->way[REP_WAY_UP].acked;
@@ -218,7 +220,7 @@ bool rep_inspect_log(const struct rep_node *node, size_t i, struct rep_log_info 
 	size_t at = 0;
 
 	for (size_t k = 0; k < node->log_count; k++)
-		if (node->logs[k]->seq > 0 && at++ == i) {
+		if (!rep_log_is_empty(node->logs[k]) && at++ == i) {
 			fill_log(node->logs[k], out);
 			return true;
 		}

@@ -181,16 +181,17 @@ static bool has_acted(const struct rep_record *rec, struct tr_hlc *at)
 	return found;
 }
 
-/* Ops of the issuer over all its incarnations up to the CREATE. */
+/* Ops of the issuer over all its incarnations up to the CREATE.  Of other
+ * branches of its log, all: which of them the count is made of, it does not say. */
 static uint64_t position_of(const struct rep_node *node, const struct rep_record *rec, const struct rep_log *created)
 {
-	uint64_t position = rec->created.seq;
+	uint64_t position = rec->created.seq - created->fork;
 
 	for (const struct rep_log *log = rep_log_first_of_scope(node, rec->scope); log != NULL;
 	     log = rep_log_get(node, log->next_in_scope))
 		if (log != created && log->id.author.v == created->id.author.v && log->id.lane == created->id.lane &&
-		    log->handle < created->handle)
-			position += log->seq;
+		    (log->handle < created->handle || log->first == created->first))
+			position += log->seq - log->fork;
 	return position;
 }
 
@@ -314,7 +315,7 @@ static int check_one(struct check *c, uint64_t first, uint64_t *last, uint32_t *
 	if (rc == 0 && !rep_seg_verify(header, msg->sig.data, &cert.sign_pk))
 		rc = TR_E_FORGED;
 	for (uint16_t i = 0; rc == 0 && i < seg.ctx_count; i++)
-		if (!rep_log_vec_set(&c->replay, seg.ctx[i].log, seg.ctx[i].seq, seg.ctx[i].h16))
+		if (!rep_log_vec_set(c->node, &c->replay, seg.ctx[i].log, seg.ctx[i].seq, seg.ctx[i].h16))
 			rc = TR_E_LIMIT;
 	if (rc == 0 && !is_vec(c, &row))
 		rc = TR_E_DAMAGED;
@@ -324,45 +325,19 @@ static int check_one(struct check *c, uint64_t first, uint64_t *last, uint32_t *
 	return rc;
 }
 
-/* Head and vector before `from`, as the row below it says. */
-static int rewind_to(struct check *c, uint64_t from)
-{
-	struct rep_seen seen[TR_VECTOR_MAX];
-	struct rep_chain_row row;
-	size_t count;
-	int rc;
-
-	if (from <= 1)
-		return 0;
-	rc = rep_chain_find(c->view, c->log->handle, from - 1, &row);
-	if (rc != 0 || row.last != from - 1)
-		return rc != 0 ? rc : TR_E_GAP;
-	c->replay.head = row.hash;
-	count = rep_chain_vec(&row, seen);
-	for (size_t i = 0; i < count; i++) {
-		rc = rep_chain_find(c->view, seen[i].log, seen[i].seq, &row);
-		if (rc != 0 || row.last != seen[i].seq)
-			return rc != 0 ? rc : TR_E_GAP;
-		if (!rep_log_vec_set(&c->replay, seen[i].log, seen[i].seq, row.hash.b))
-			return TR_E_LIMIT;
-	}
-	return 0;
-}
-
 int rep_verify_log(const struct rep_node *node, const struct rep_view *view, uint32_t handle,
     uint64_t from, size_t budget, uint64_t *next, struct rep_verify_sum *sum)
 {
 	struct check c = {.node = node, .view = view, .log = rep_log_get(node, handle)};
-	uint64_t seq = from != 0 ? from : 1;
+	uint64_t seq;
 	int rc;
 
 	*next = 0;
 	if (c.log == NULL)
 		return TR_E_NOTFOUND;
-	c.replay.id = c.log->id;
-	c.replay.handle = c.log->handle;
+	seq = from > c.log->fork ? from : c.log->fork + 1;
 	c.arena = wire_arena_create();
-	rc = c.arena != NULL ? rewind_to(&c, seq) : TR_E_NOMEM;
+	rc = c.arena != NULL ? rep_chain_tip(node, view, c.log, seq - 1, &c.replay) : TR_E_NOMEM;
 	while (rc == 0 && seq <= c.log->seq && budget-- > 0) {
 		uint64_t last;
 		uint32_t ops;

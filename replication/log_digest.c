@@ -30,7 +30,7 @@ static void add(const struct rep_log *log, uint64_t sum[static 2])
 {
 	uint8_t in[ENTRY], out[16];
 
-	if (log->seq == 0)
+	if (rep_log_is_empty(log))
 		return;
 	entry(log, in);
 	crypto_generichash(out, sizeof(out), in, sizeof(in), NULL, 0);

@@ -7,10 +7,10 @@
  * store error every further put is a no-op and the step returns the error.
  *
  * Invariants (executable copy: check.c):
- *  1 logs[h-1]->handle == h; by_log finds it under its identity.
+ *  1 logs[h-1]->handle == h; by_log finds the first row under its identity.
  *  2 a log's seq is the last sequence of its newest stored segment;
  *    own logs also have open ops above it.
- *  3 way.acked <= way.sent; sent <= seq.
+ *  3 way.acked <= way.sent unless unsure; fork <= both <= seq.
  *  4 a link in LIVE or COMPARE has a peer.
  */
 #ifndef REPLICATION_NODE_H
@@ -33,9 +33,15 @@ struct rep_way {
 	uint64_t acked;       /* durable there, as it said last */
 	uint64_t sent;        /* handed to the link in this session */
 	uint32_t session;     /* in which sent, theirs and defined are true */
-	uint32_t theirs;      /* the peer's handle; 0 = not defined to us */
+	uint32_t theirs;      /* a handle of the peer's for this log (first row only); 0 = not defined to us */
+	uint8_t theirs_count; /* so many handles: one for each of its branches (first row only) */
+	uint8_t entries;      /* heads of it that FULL named (first row only) */
+	uint8_t indexes;      /* INDEX frames that came for it (first row only) */
+	bool unknown;         /* a head that is not here (first row only) */
+	bool parted;          /* ... at a place that is (first row only) */
+	bool index_sent;      /* our INDEX went out (first row only) */
 	bool defined;         /* our LOGDEF went out */
-	bool parted;          /* the peer holds another history */
+	bool unsure;          /* how much of it the peer has is being found out: nothing goes until then */
 	bool queued;          /* in its link's send queue */
 	bool ack_queued;      /* in its link's acknowledgement queue */
 	uint32_t next_send;   /* handle of the next log in the queue; 0 = end */
@@ -48,10 +54,19 @@ struct rep_vec_entry { /* of an author's vector, with local handles */
 	uint8_t h16[16];
 };
 
+/*
+ * A log, or one branch of it: the rows of one log share its identity.  Which
+ * of two branches is the first row and which one left it is a matter of which
+ * came first here; nothing that leaves this node may depend on it.
+ */
 struct rep_log {
 	uint32_t handle;
+	uint32_t parent;          /* row that this one left; 0: the first row */
+	uint32_t first;           /* handle of the log's first row */
+	uint32_t next_row;        /* of the same log; 0 = end */
+	uint64_t fork;            /* what it left after; its own segments begin behind it */
 	struct tr_log_id id;
-	uint64_t seq;             /* stored in segments */
+	uint64_t seq;             /* stored in segments; = fork: nothing of its own */
 	struct tr_hash head;      /* hash of the newest segment; zero if none */
 	struct rep_vec_entry *vec; /* the author's vector as of its newest segment */
 	uint16_t vec_count, vec_cap;

@@ -33,7 +33,7 @@ void rep_own_fold(struct rep_node *node, struct rep_log *log, struct rep_fold *o
 	out->seen_count = 0;
 	for (const struct rep_log *other = rep_log_first_of_scope(node, log->id.scope); other != NULL;
 	     other = rep_log_get(node, other->next_in_scope)) {
-		if (other == log || other->id.lane != log->id.lane || other->seq == 0)
+		if (other->first == log->first || other->id.lane != log->id.lane || rep_log_is_empty(other))
 			continue;
 		if (out->seen_count == TR_VECTOR_MAX) {
 			rep_node_fail(node, TR_E_LIMIT);
@@ -88,7 +88,7 @@ static void fill_ctx(struct rep_node *node, const struct rep_log *log, struct re
 	     other = rep_log_get(node, other->next_in_scope)) {
 		const struct rep_vec_entry *had = rep_log_vec(log, other->handle);
 
-		if (other == log || other->id.lane != log->id.lane || other->seq == 0 ||
+		if (other->first == log->first || other->id.lane != log->id.lane || rep_log_is_empty(other) ||
 		    (had != NULL && had->seq == other->seq))
 			continue;
 		if (seg->ctx_count == TR_VECTOR_MAX) {

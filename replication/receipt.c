@@ -102,7 +102,7 @@ static void make(struct rep_node *node, struct rep_unit *scope)
 
 	for (const struct rep_log *log = rep_log_get(node, scope->first_log); log != NULL;
 	     log = rep_log_get(node, log->next_in_scope)) {
-		if (log->seq == 0 || n == TR_VECTOR_MAX)
+		if (rep_log_is_empty(log) || n == TR_VECTOR_MAX)
 			continue;
 		lines[n].log = log;
 		lines[n].seq = log->seq;

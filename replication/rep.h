@@ -310,6 +310,8 @@ bool rep_unit_is_under(const struct rep_node *node, struct tr_nid below, struct 
 struct rep_log_info {
 	uint32_t handle;
 	struct tr_log_id id;
+	uint32_t parent;           /* the branch of the same log that this one left; 0: none */
+	uint64_t fork;             /* ... behind this op */
 	uint64_t seq;              /* highest op, durable */
 	struct tr_hash head;
 	uint64_t up_acked, down_acked; /* hints from the neighbours' last acknowledgement */

@@ -174,9 +174,9 @@ static void fold_all(struct rep_node *node, struct rep_log *log, const struct re
 	fold.caps = cert->caps;
 	fold.hlc = seg->hlc;
 	fold.clockq = seg->clockq;
-	fold.seen_count = log->vec_count;
-	for (uint16_t i = 0; i < log->vec_count; i++)
-		fold.seen[i] = (struct rep_seen){log->vec[i].log, log->vec[i].seq};
+	fold.seen_count = 0;
+	if (!rep_fold_seen(node, &fold))
+		rep_node_fail(node, TR_E_LIMIT);
 	for (uint32_t i = 0; i < seg->count && node->rc == 0; i++)
 		rep_fold_entry(node, &fold, seg->first + i, seg->ops[i]);
 }
