@@ -114,7 +114,9 @@ int td_engine_start(struct td_engine **out, struct ev_loop *loop,
 	rc = td_engine_node_keys(engine);
 	if (rc != 0)
 		goto fail;
-	td_engine_node_fence(engine);
+	rc = td_engine_node_fence(engine);
+	if (rc != 0)
+		goto fail;
 	rc = td_engine_node_load(engine);
 	if (rc != 0) {
 		td_log(TD_LOG_ERROR, "node", "code=%s store=%s text=\"%s\"", tr_err_code(rc), conf->store_path,

@@ -39,7 +39,7 @@ struct engine_watcher {
 enum engine_parent { PARENT_OFF, PARENT_DIALLING, PARENT_UP };
 
 struct td_engine {
-	struct td_fence *fence;      /* NULL: could not be opened */
+	struct td_fence *fence;
 	struct ev_loop *loop;
 	struct td_store *store;
 	const struct td_conf *conf;
@@ -105,12 +105,13 @@ void td_engine_watch_room(struct td_engine *engine);
 
 /* ---- engine_node.c: what a node is made of ---- */
 int td_engine_node_keys(struct td_engine *engine);
-void td_engine_node_fence(struct td_engine *engine);
+int td_engine_node_fence(struct td_engine *engine);
 /* A new node from the store; on failure the old one, if any, stays. */
 int td_engine_node_load(struct td_engine *engine);
 /* TR_E_CONF: the certificate is of another unit than the configuration. */
 int td_engine_node_unit(struct td_engine *engine);
-void td_engine_node_keep_fence(struct td_engine *engine);
+/* TR_E_IO: what was committed must not be spoken of. */
+TR_MUST_CHECK int td_engine_node_keep_fence(struct td_engine *engine);
 
 /* ---- engine_link.c ---- */
 /* false: no memory. */

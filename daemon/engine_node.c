@@ -27,14 +27,16 @@ int td_engine_node_keys(struct td_engine *engine)
 	return rc;
 }
 
-/* A node without a fence works; only a restored store goes unnoticed. */
-void td_engine_node_fence(struct td_engine *engine)
+/* Without it a restored store would go unnoticed and sign its past a second time. */
+int td_engine_node_fence(struct td_engine *engine)
 {
 	char text[400], quoted[500];
 
 	engine->fence = td_fence_open(engine->conf->fence_file, text, sizeof(text));
-	if (engine->fence == NULL)
-		td_log(TD_LOG_ERROR, "fence", "text=%s", td_log_quote(text, quoted, sizeof(quoted)));
+	if (engine->fence != NULL)
+		return 0;
+	td_log(TD_LOG_ERROR, "fence", "text=%s", td_log_quote(text, quoted, sizeof(quoted)));
+	return TR_E_IO;
 }
 
 int td_engine_node_unit(struct td_engine *engine)
@@ -56,8 +58,8 @@ int td_engine_node_load(struct td_engine *engine)
 		.profile = engine->conf->profile,
 		.root_hash = engine->keys->root_hash,
 		.version = TERRACE_VERSION,
-		.is_fenced = engine->fence != NULL,
-		.fence = engine->fence != NULL ? td_fence_read(engine->fence) : NULL,
+		.is_fenced = true,
+		.fence = td_fence_read(engine->fence),
 		.wall = td_sys_wall(),
 		.mono = td_sys_mono(),
 	};
@@ -82,15 +84,16 @@ int td_engine_node_load(struct td_engine *engine)
 }
 
 /* Before anything leaves: what a peer may have seen of us is behind the fence. */
-void td_engine_node_keep_fence(struct td_engine *engine)
+int td_engine_node_keep_fence(struct td_engine *engine)
 {
 	struct rep_fence now;
+	int rc;
 
-	if (engine->fence == NULL)
-		return;
 	rep_fence(engine->node, &now);
-	if (td_fence_write(engine->fence, &now) != 0)
+	rc = td_fence_write(engine->fence, &now);
+	if (rc != 0)
 		td_log(TD_LOG_ERROR, "fence", "path=%s text=\"could not be written\"", engine->conf->fence_file);
+	return rc;
 }
 
 void td_engine_sign(const struct td_engine *engine, const char *purpose, struct tr_bytes msg, uint8_t sig[static 64])

@@ -194,7 +194,14 @@ int td_engine_commit(struct td_engine *engine)
 	engine->read_is_fresh = false;
 	engine->failures = 0;
 	engine->hold_until_ms = 0;
-	td_engine_node_keep_fence(engine);
+	rc = td_engine_node_keep_fence(engine);
+	if (rc != 0) {
+		/* It is on disk, but nobody hears of it: who waits asks the next daemon. */
+		td_engine_answer_all(engine, &engine->open, rc);
+		rep_batch_reset(batch);
+		td_engine_die(engine, rc, "the fence file could not be written");
+		return rc;
+	}
 	rep_committed(engine->node, batch);
 	engine->batch = engine->done_batch;
 	engine->done_batch = batch;

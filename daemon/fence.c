@@ -13,10 +13,10 @@
 #include "proto/err.h"
 #include "proto/wire.h"
 
-/* "TRCFENCE" store(8) inc(8) own ops(8) counter of HEAD(8) XXH3-64 of what stands before (8) */
-#define MAGIC "TRCFENCE"
-#define BODY 40
-#define SIZE 48
+/* "TRCFENC2" store(8) inc(8) own ops(8) counter of HEAD(8), RECEIPT: highest(8), sum(8) XXH3-64 of what stands before (8) */
+#define MAGIC "TRCFENC2"
+#define BODY 56
+#define SIZE 64
 
 struct td_fence {
 	int fd;
@@ -35,6 +35,8 @@ static void load(struct td_fence *fence)
 	fence->said.inc = wire_get_le64(b + 16);
 	fence->said.own_ops = wire_get_le64(b + 24);
 	fence->said.head_ctr = wire_get_le64(b + 32);
+	fence->said.receipt_ctr = wire_get_le64(b + 40);
+	fence->said.receipt_sum = wire_get_le64(b + 48);
 	fence->is_known = true;
 }
 
@@ -80,6 +82,8 @@ int td_fence_write(struct td_fence *fence, const struct rep_fence *now)
 	wire_put_le64(b + 16, now->inc);
 	wire_put_le64(b + 24, now->own_ops);
 	wire_put_le64(b + 32, now->head_ctr);
+	wire_put_le64(b + 40, now->receipt_ctr);
+	wire_put_le64(b + 48, now->receipt_sum);
 	wire_put_le64(b + BODY, XXH3_64bits(b, BODY));
 	if (pwrite(fence->fd, b, sizeof(b), 0) != SIZE)
 		return TR_E_IO;

@@ -3,9 +3,26 @@
 
 #include "replication/keys.h"
 #include "replication/own.h"
+#include "replication/receipt.h"
 #include "replication/unit.h"
 
-#define HEAD_LEAP (1u << 24) /* half a year of one HEAD a second */
+#define LEAP (1u << 24) /* half a year of one HEAD a second */
+
+static void leap(struct rep_node *node, const struct rep_fence *fence, const struct rep_fence *here)
+{
+	struct rep_unit *self = rep_unit_find(node, node->cert.nid);
+
+	/* Without a fence nobody here knows how far the counters went; the parent
+	 * may know that of HEAD (WELCOME), a stick does not. */
+	if (fence == NULL && self->head_ctr < UINT32_MAX / 2)
+		self->head_ctr += LEAP;
+	else if (fence != NULL && fence->head_ctr > here->head_ctr && fence->head_ctr <= UINT32_MAX)
+		self->head_ctr = (uint32_t)fence->head_ctr;
+	if (fence == NULL && here->own_ops > 0 && here->receipt_ctr < UINT32_MAX / 2)
+		rep_receipt_rebase(node, (uint32_t)here->receipt_ctr + LEAP);
+	else if (fence != NULL && fence->receipt_sum > here->receipt_sum && fence->receipt_ctr <= UINT32_MAX)
+		rep_receipt_rebase(node, (uint32_t)fence->receipt_ctr);
+}
 
 void rep_incarnation_store(struct rep_node *node)
 {
@@ -22,25 +39,20 @@ void rep_fence(const struct rep_node *node, struct rep_fence *out)
 	out->inc = node->inc;
 	out->own_ops = rep_unit_find(node, node->cert.nid)->here_ops;
 	out->head_ctr = rep_unit_find(node, node->cert.nid)->head_ctr;
+	out->receipt_ctr = node->is_top ? node->receipt_highest : 0;
+	out->receipt_sum = node->is_top ? node->receipt_sum : 0;
 	for (const struct rep_open *open = node->opens; open != NULL; open = open->next)
 		out->own_ops += open->count;
 }
 
 bool rep_incarnation_doubt(struct rep_node *node, const struct rep_fence *fence)
 {
-	struct rep_unit *self = rep_unit_find(node, node->cert.nid);
 	struct rep_fence here;
 
 	rep_fence(node, &here);
-	/* Without a fence nobody here knows how far the counter of HEAD went;
-	 * the parent may (WELCOME), a stick does not. */
-	if (fence == NULL && self->head_ctr < UINT32_MAX / 2)
-		self->head_ctr += HEAD_LEAP;
-	else if (fence != NULL && fence->head_ctr > here.head_ctr && fence->head_ctr <= UINT32_MAX)
-		self->head_ctr = (uint32_t)fence->head_ctr;
-	if (fence == NULL)
-		return here.own_ops > 0;
-	return fence->store != here.store || fence->inc != here.inc || fence->own_ops > here.own_ops;
+	leap(node, fence, &here);
+	/* Even an empty store may be a backup, made before the first op. */
+	return fence == NULL || fence->store != here.store || fence->inc != here.inc || fence->own_ops > here.own_ops;
 }
 
 void rep_incarnation_new(struct rep_node *node)
@@ -50,5 +62,6 @@ void rep_incarnation_new(struct rep_node *node)
 	rep_own_close_all(node);
 	node->inc = rep_rng_id(&node->rng);
 	rep_incarnation_store(node);
-	rep_node_trace(node, REP_TRACE_NEW_INC, node->cert.nid, old, node->inc, NULL);
+	if (rep_unit_find(node, node->cert.nid)->here_ops > 0)
+		rep_node_trace(node, REP_TRACE_NEW_INC, node->cert.nid, old, node->inc, NULL);
 }

@@ -255,11 +255,15 @@ struct rep_node {
 	struct rep_link *bundle;  /* the import under way */
 
 	bool in_doubt;            /* the store is behind its fence: a new incarnation is due */
+	bool receipt_base_dirty;
 	bool is_full, allow_sent, heads_dirty, summaries_dirty, counts_dirty, receipts_due, receipts_dirty, registrar_due;
 	struct tr_nid *to_register; /* top: provisional certificates to countersign */
 	size_t to_register_count, to_register_cap;
 	uint32_t head_ctr;
 	struct tr_hlc last_receipt_hlc;
+	uint32_t receipt_highest; /* counter in any scope */
+	uint64_t receipt_sum;     /* of the counters of all scopes */
+	uint32_t receipt_base;    /* top: no RECEIPT has a counter at or below it any more */
 	uint64_t violations, forged, bad_frames, held_segments;
 	uint32_t hours;           /* that this node has run, in all its starts; ages idempotency keys */
 	int64_t hour_mono_ms;

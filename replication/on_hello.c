@@ -215,8 +215,16 @@ void rep_on_hello(struct rep_node *node, struct rep_link *link, const Terrace__M
 	size_t version_size = strlen(node->version) < sizeof(version) ? strlen(node->version) : sizeof(version);
 	bool equal;
 
-	if (in->session == 0 || in->n != 1 || hello->fd.len != 16 || is_too_often(node, link))
+	if (in->session == 0 || in->n != 1 || hello->fd.len != 16)
 		return;
+	if (is_too_often(node, link)) {
+		/* Without a word it would wait for its time-out: the end of the
+		 * connection sends it into its pauses, which grow. */
+		rep_node_trace(node, REP_TRACE_LINK_REFUSED, link->peer, TR_VERDICT_BUSY, hello->serial, "too many HELLOs");
+		rep_on_bye_send(node, link, in->session, "too many HELLOs");
+		rep_link_down(node, link, true, "too many HELLOs");
+		return;
+	}
 	rep_link_session(node, link, in->session);
 	link->rx_n = 1;
 	take_profile(link, hello);

@@ -69,6 +69,14 @@ static struct tr_bytes signed_part(const uint8_t *bytes, size_t size)
 	return rep_bytes(bytes + sizeof(PURPOSE), size - sizeof(PURPOSE));
 }
 
+static void note_ctr(struct rep_node *node, struct rep_unit *scope, uint32_t ctr)
+{
+	node->receipt_sum += ctr - scope->receipt_ctr;
+	scope->receipt_ctr = ctr;
+	if (ctr > node->receipt_highest)
+		node->receipt_highest = ctr;
+}
+
 static void keep(struct rep_node *node, struct rep_unit *scope, uint32_t ctr, struct tr_hlc hlc,
     const uint8_t *bytes, size_t size, const uint8_t sig[static 64], const struct line *lines, size_t count)
 {
@@ -78,7 +86,7 @@ static void keep(struct rep_node *node, struct rep_unit *scope, uint32_t ctr, st
 	memcpy(row, bytes, size);
 	memcpy(row + size, sig, 64);
 	rep_node_put(node, REP_T_RCPT, rep_key_bytes(&key), rep_bytes(row, size + 64));
-	scope->receipt_ctr = ctr;
+	note_ctr(node, scope, ctr);
 	scope->receipt_dirty = node->receipts_dirty = true;
 	if (hlc.v > node->last_receipt_hlc.v)
 		node->last_receipt_hlc = hlc;
@@ -93,8 +101,16 @@ static void keep(struct rep_node *node, struct rep_unit *scope, uint32_t ctr, st
 	rep_node_trace(node, REP_TRACE_RECEIPT, scope->nid, ctr, count, NULL);
 }
 
+/* After a doubt all counters go on behind the highest that was ever said:
+ * one that a restored store has forgotten may have been any scope's. */
+static uint32_t next_ctr(const struct rep_node *node, const struct rep_unit *scope)
+{
+	return (scope->receipt_ctr > node->receipt_base ? scope->receipt_ctr : node->receipt_base) + 1;
+}
+
 static void make(struct rep_node *node, struct rep_unit *scope)
 {
+	uint32_t ctr = next_ctr(node, scope);
 	struct line lines[TR_VECTOR_MAX];
 	uint8_t bytes[CANON_MAX], sig[64];
 	struct tr_hlc hlc = rep_node_stamp(node);
@@ -109,11 +125,11 @@ static void make(struct rep_node *node, struct rep_unit *scope)
 		memcpy(lines[n].h16, log->head.b, 16);
 		n++;
 	}
-	size = canon(bytes, node->cert.nid, scope->nid, scope->receipt_ctr + 1, hlc, lines, n);
+	size = canon(bytes, node->cert.nid, scope->nid, ctr, hlc, lines, n);
 	rep_sign(PURPOSE, signed_part(bytes, size), node->keys.sk, sig);
 	scope->receipt_mono_ms = node->mono_ms;
 	scope->receipt_due = false;
-	keep(node, scope, scope->receipt_ctr + 1, hlc, bytes, size, sig, lines, n);
+	keep(node, scope, ctr, hlc, bytes, size, sig, lines, n);
 }
 
 /* 0; TR_E_GAP: names a head that is not here; TR_E_FORGED. */
@@ -191,7 +207,8 @@ void rep_receipt_send(struct rep_node *node, struct rep_link *link, const struct
 	struct tr_bytes row;
 	size_t n;
 
-	if (rep_node_get(node, REP_T_RCPT, rep_key_bytes(&key), &row) != 0 || row.size > sizeof(copy) ||
+	if ((node->is_top && scope->receipt_ctr <= node->receipt_base) ||
+	    rep_node_get(node, REP_T_RCPT, rep_key_bytes(&key), &row) != 0 || row.size > sizeof(copy) ||
 	    row.size < sizeof(PURPOSE) + HEAD_SIZE + 64)
 		return;
 	memcpy(copy, row.data, row.size);
@@ -316,8 +333,42 @@ int64_t rep_receipt_deadline(const struct rep_node *node)
 	return at;
 }
 
+static void load_base(struct rep_node *node)
+{
+	struct rep_key key = rep_key_name("receipt base");
+	struct tr_bytes row;
+
+	if (rep_node_get(node, REP_T_META, rep_key_bytes(&key), &row) == 0 && row.size == 4)
+		node->receipt_base = wire_get_be32(row.data);
+}
+
+void rep_receipt_rebase(struct rep_node *node, uint32_t base)
+{
+	if (!node->is_top || base <= node->receipt_base)
+		return;
+	node->receipt_base = base;
+	node->receipt_base_dirty = true;
+	/* what the restored store remembers to have said is behind: said again, further on */
+	for (size_t i = 0; i < node->unit_count; i++)
+		if (node->units[i]->receipt_ctr != 0)
+			node->units[i]->receipt_due = node->receipts_due = true;
+}
+
+void rep_receipt_store_base(struct rep_node *node)
+{
+	struct rep_key key = rep_key_name("receipt base");
+	uint8_t row[4];
+
+	if (!node->receipt_base_dirty)
+		return;
+	node->receipt_base_dirty = false;
+	wire_put_be32(row, node->receipt_base);
+	rep_node_put(node, REP_T_META, rep_key_bytes(&key), rep_bytes(row, sizeof(row)));
+}
+
 void rep_receipt_load(struct rep_node *node)
 {
+	load_base(node);
 	for (size_t i = 0; i < node->unit_count; i++) {
 		struct rep_unit *scope = node->units[i];
 		struct rep_key key = rep_key_nid(scope->nid);
@@ -327,7 +378,7 @@ void rep_receipt_load(struct rep_node *node)
 		    row.size >= sizeof(PURPOSE) + HEAD_SIZE + 64) {
 			struct tr_hlc hlc = {wire_get_le64(row.data + sizeof(PURPOSE) + 20)};
 
-			scope->receipt_ctr = wire_get_le32(row.data + sizeof(PURPOSE) + 16);
+			note_ctr(node, scope, wire_get_le32(row.data + sizeof(PURPOSE) + 16));
 			if (hlc.v > node->last_receipt_hlc.v && scope->own_or_below)
 				node->last_receipt_hlc = hlc;
 		}

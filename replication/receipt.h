@@ -26,5 +26,8 @@ void rep_receipt_resend(struct rep_node *node, const struct rep_link *link);
 void rep_receipt_send(struct rep_node *node, struct rep_link *link, const struct rep_unit *scope);
 int64_t rep_receipt_deadline(const struct rep_node *node);
 void rep_receipt_load(struct rep_node *node);
+/* Top: no counter at or below `base` any more. */
+void rep_receipt_rebase(struct rep_node *node, uint32_t base);
+void rep_receipt_store_base(struct rep_node *node); /* in the first step after that */
 
 #endif

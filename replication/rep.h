@@ -44,7 +44,9 @@ struct rep_batch;
  */
 struct rep_fence {
 	uint64_t store, inc, own_ops;
-	uint64_t head_ctr;         /* nobody believes a HEAD whose counter went back */
+	uint64_t head_ctr;         /* nobody believes a HEAD whose counter went back, */
+	uint64_t receipt_ctr;      /* nor a RECEIPT: the highest of all scopes; */
+	uint64_t receipt_sum;      /* the sum over all scopes tells whether this is all */
 };
 
 struct rep_conf {

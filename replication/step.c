@@ -123,6 +123,7 @@ void rep_on_pause(struct rep_node *node, const struct rep_event *event)
 int rep_step(struct rep_node *node, const struct rep_view *view, const struct rep_event *event, struct rep_batch *batch)
 {
 	begin(node, view, event->wall.ms, event->mono.ms, batch);
+	rep_receipt_store_base(node);
 	if (node->in_doubt) {
 		node->in_doubt = false;
 		rep_incarnation_new(node);

@@ -82,9 +82,8 @@ static void backup(struct sim_world *world, unsigned host)
 
 static void act_restore(struct sim_world *world, struct sim_rng *rng, unsigned host)
 {
-	/* A restored top node needs a new seat: not in this version. */
-	if (host == 0 || sim_rng_chance(rng, 400)) {
-		for (unsigned i = 1; i < world->host_count; i++)
+	if (sim_rng_chance(rng, 400)) {
+		for (unsigned i = 0; i < world->host_count; i++)
 			backup(world, i);
 	} else {
 		sim_host_restore(world, host, sim_rng_between(rng, 1, 60000), sim_rng_chance(rng, 200));

@@ -158,6 +158,7 @@ void sim_host_restore(struct sim_world *world, unsigned host, int64_t down_ms, b
 	sim_host_view(world, host);
 	h->has_fence = h->has_fence && !lose_fence;
 	h->restores++;
+	h->fences_lost += lose_fence;
 	world->counts.restores++;
 	sim_oracle_restored(world, host);
 }

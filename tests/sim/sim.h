@@ -72,7 +72,7 @@ struct sim_host {
 	/* machine */
 	struct memview *store;
 	struct memview *backup;  /* an image of the store, made some time ago */
-	unsigned restores;
+	unsigned restores, fences_lost;
 	struct rep_fence fence;  /* kept outside the store */
 	bool has_fence;
 	struct badview bad;      /* between store and core: what a disk may do */

@@ -244,7 +244,7 @@ void td_net_close(struct td_net *n, uint32_t link)
 /* --------------------------------------------------------------------- the stage */
 
 struct stage {
-	char dir[64];
+	char dir[64], fence[80];
 	struct ev_loop *loop;
 	struct td_store *store;
 	struct td_engine *engine;
@@ -280,6 +280,8 @@ static int stage_up(void **state)
 	store_now = s->store;
 	s->conf.unit = unit;
 	s->conf.key_file = key;
+	snprintf(s->fence, sizeof(s->fence), "%s/fence", s->dir);
+	s->conf.fence_file = s->fence;
 	s->loop = ev_loop_new(EVFLAG_AUTO);
 	assert_int_equal(td_engine_start(&s->engine, s->loop, s->store, &s->conf), 0);
 	td_engine_set_hooks(s->engine, &hooks);
