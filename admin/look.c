@@ -194,7 +194,10 @@ static void trust_rows(struct tc_out *out, const json_t *data)
 	    tc_text_count(covered, tc_view_int(receipt, "covered")),
 	    tc_text_count(own, tc_view_int(receipt, "own_records")));
 	tc_out_text(out, _("records are at the top node"));
-	tc_out_text(out, "");
+	if (tc_view_int(receipt, "late") > 0)
+		tc_out_format(out, _("%lld LATE"), (long long)tc_view_int(receipt, "late"));
+	else
+		tc_out_text(out, "");
 }
 
 static void status_head(const struct tc_run *run, const json_t *data)

@@ -150,6 +150,7 @@ static void put_trust(json_t *data, const struct rep_self *self)
 	td_ctl_put(data, "trust", trust);
 	td_ctl_put_int(receipt, "own_records", (int64_t)self->own_ops);
 	td_ctl_put_int(receipt, "covered", (int64_t)(self->is_top ? self->own_ops : self->receipt_ops));
+	td_ctl_put_int(receipt, "late", (int64_t)self->late_ops);
 	td_ctl_put_time(receipt, "at", td_ctl_hlc_ms(self->receipt_hlc));
 	td_ctl_put(data, "receipt", receipt);
 	td_ctl_put_int(data, "held_segments", (int64_t)self->held_segments);
@@ -195,6 +196,10 @@ static const char *judge(const struct td_ctl_call *call, const struct rep_self *
 	if (links->down + links->refused > 0) {
 		snprintf(text, sizeof(text), "%d of %d children down", links->down + links->refused, links->total);
 		add_reason(reasons, text);
+		state = strcmp(state, "ok") == 0 ? "degraded" : state;
+	}
+	if (self->late_ops != 0) {
+		add_reason(reasons, rep_trace_message(REP_TRACE_RECEIPT_LATE));
 		state = strcmp(state, "ok") == 0 ? "degraded" : state;
 	}
 	if (!self->cert.registered && !self->is_top) {

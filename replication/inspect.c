@@ -33,6 +33,7 @@ void rep_inspect_self(const struct rep_node *node, struct rep_self *out)
 		out->receipt_ops += (node->is_top ? log->seq + open : log->receipt_seq) - log->fork;
 	}
 	out->receipt_hlc = node->last_receipt_hlc;
+	out->late_ops = node->late_ops;
 	out->violations = node->violations;
 	out->forged = node->forged;
 	out->bad_frames = node->bad_frames;

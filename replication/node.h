@@ -72,6 +72,8 @@ struct rep_log {
 	uint16_t vec_count, vec_cap;
 	struct rep_way way[REP_WAYS];
 	uint64_t receipt_seq;
+	uint64_t late_seq;        /* receipt_seq when it last grew */
+	int64_t late_since_ms;    /* node->session_ms at that time */
 	uint32_t next_in_scope;   /* handle; 0 = end */
 	uint32_t next_by_author;
 	struct rep_open *open;    /* own logs only: ops not yet signed */
@@ -264,6 +266,8 @@ struct rep_node {
 	uint32_t receipt_highest; /* counter in any scope */
 	uint64_t receipt_sum;     /* of the counters of all scopes */
 	uint32_t receipt_base;    /* top: no RECEIPT has a counter at or below it any more */
+	int64_t session_ms;       /* time with the parent since the start */
+	uint64_t late_ops;        /* own ops that wait too long for a receipt */
 	uint64_t violations, forged, bad_frames, held_segments;
 	uint32_t hours;           /* that this node has run, in all its starts; ages idempotency keys */
 	int64_t hour_mono_ms;

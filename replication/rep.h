@@ -252,6 +252,7 @@ struct rep_self {
 	uint32_t open_ops;         /* not yet in a segment */
 	uint64_t own_ops;          /* all own ops */
 	uint64_t receipt_ops;      /* of them: held by the top node by RECEIPT */
+	uint64_t late_ops;         /* of them: without a receipt for too long, although the parent is there */
 	struct tr_hlc receipt_hlc; /* of the newest RECEIPT for the own scope; 0 = none */
 	uint64_t violations, forged, bad_frames, held_segments;
 	int64_t clock_offset_ms;   /* against the parent */

@@ -83,6 +83,7 @@ static void on_tick(struct rep_node *node)
 		rep_link_tick(node, node->links[i]);
 	if (node->mono_ms - node->check_mono_ms < CHECK_MS)
 		return;
+	rep_receipt_check(node, node->mono_ms - node->check_mono_ms);
 	node->check_mono_ms = node->mono_ms;
 	rep_head_check(node);
 	rep_on_enroll_allow(node);
