@@ -67,6 +67,7 @@ void sim_act(struct sim_world *world, unsigned index)
 	if (index == 0)
 		sim_act_weather(world, &rng, 0);
 	sim_world_advance(world, pause_ms(&rng));
+	sim_part_tick(world);
 	action = pick((unsigned)sim_rng_below(&rng, weight_of_all()));
 	host = (unsigned)sim_rng_below(&rng, world->host_count);
 	if (is_thrown(world, action))

@@ -12,7 +12,7 @@
 
 #include "proto/err.h"
 
-#include "tests/sim/part.h"
+#include "tests/sim/evil.h"
 #include "tests/sim/shrink.h"
 
 #define SEED_SECONDS_MAX 120
@@ -182,9 +182,15 @@ void sim_many_print_counts(const struct sim_counts *c)
 	printf("sim: %" PRIu64 " cuts, %" PRIu64 " restores, %" PRIu64 " crashes, %" PRIu64 " sticks, %" PRIu64 " writes (%" PRIu64
 	    " ok, %" PRIu64 " refused), %" PRIu64 " conflicts opened\n", c->cuts, c->restores, c->crashes, c->sticks, c->writes,
 	    c->acked, c->refused, c->conflicts);
+	printf("sim: omissions noticed: %" PRIu64 " by a HEAD at the top, %" PRIu64 " by a missing receipt\n", c->differs,
+	    c->lates);
 	printf("sim: thrown:");
 	for (unsigned i = 0; (f = sim_fault_at(i)) != NULL; i++)
 		printf(" %s %" PRIu64, f->name, c->thrown[i]);
+	printf("\n");
+	printf("sim: tricks of hostile relays:");
+	for (unsigned i = 0; i < EVIL_TRICKS; i++)
+		printf(" %s %" PRIu64, sim_evil_name(i), c->tricks[i]);
 	printf("\n");
 	printf("sim: at rest after the last fault: %.1f s on average, %.1f s at most\n",
 	    c->rests == 0 ? 0 : (double)c->rest_ms / 1000 / (double)c->rests, (double)c->rest_ms_max / 1000);

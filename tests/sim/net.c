@@ -4,7 +4,7 @@
  * connection may vanish, come twice or overtake each other.  A cut lets
  * frames vanish without a word; the ends hear of it much later, or never.
  */
-#include "tests/sim/sim.h"
+#include "tests/sim/evil.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -113,24 +113,13 @@ static bool is_cut(const struct sim_host *child, bool up)
 	return up ? child->cut_up : child->cut_down;
 }
 
-void sim_net_send(struct sim_world *world, unsigned host, uint32_t link, struct tr_bytes bytes)
+/* Through the weather. */
+static void carry(struct sim_world *world, uint64_t number, bool up, struct tr_bytes bytes)
 {
-	bool up = link == REP_LINK_UP;
-	uint64_t number = conn_at(world, host, link);
-	struct sim_conn *c = conn_of(world, number);
+	struct sim_conn *c = &world->conn[number - 1];
 	const struct sim_weather *w = &world->weather;
 	int64_t at;
 
-	if (c == NULL || !(up ? c->child_open : c->parent_open))
-		return; /* gone meanwhile: bytes vanish */
-	world->counts.frames++;
-	world->counts.frame_bytes += bytes.size;
-	if (is_cut(&world->host[c->child], up)) {
-		/* TCP gives up at some time; each end for itself. */
-		push_down(world, number, !up, REP_DOWN_CLOSED,
-		    sim_rng_between(&world->net_rng, 5000, 60000));
-		return;
-	}
 	if (sim_rng_chance(&world->net_rng, w->loss)) {
 		world->counts.lost++;
 		return;
@@ -154,6 +143,28 @@ void sim_net_send(struct sim_world *world, unsigned host, uint32_t link, struct 
 		deliver(world, number, up, bytes,
 		    at + sim_rng_between(&world->net_rng, 0, 5000));
 	}
+}
+
+void sim_net_send(struct sim_world *world, unsigned host, uint32_t link, struct tr_bytes bytes)
+{
+	bool up = link == REP_LINK_UP;
+	uint64_t number = conn_at(world, host, link);
+	struct sim_conn *c = conn_of(world, number);
+
+	if (c == NULL || !(up ? c->child_open : c->parent_open))
+		return; /* gone meanwhile: bytes vanish */
+	world->counts.frames++;
+	world->counts.frame_bytes += bytes.size;
+	if (is_cut(&world->host[c->child], up)) {
+		/* TCP gives up at some time; each end for itself. */
+		push_down(world, number, !up, REP_DOWN_CLOSED,
+		    sim_rng_between(&world->net_rng, 5000, 60000));
+		return;
+	}
+	if (sim_evil_touches(world, number))
+		sim_evil_pass(world, number, up, bytes, carry);
+	else
+		carry(world, number, up, bytes);
 }
 
 void sim_net_close(struct sim_world *world, unsigned host, uint32_t link)

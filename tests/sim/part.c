@@ -91,6 +91,13 @@ void sim_part_begin(struct sim_world *world)
 			p->begin(world);
 }
 
+void sim_part_tick(struct sim_world *world)
+{
+	for (const struct sim_part *p = sim_part_all(); p != NULL; p = p->next)
+		if (p->tick != NULL)
+			p->tick(world);
+}
+
 void sim_part_end(struct sim_world *world)
 {
 	for (const struct sim_part *p = sim_part_all(); p != NULL; p = p->next)

@@ -47,6 +47,7 @@ struct sim_part {
 	const struct sim_action *actions; /* ends with an empty one; may be NULL */
 	/* Hooks; each may be NULL. */
 	void (*begin)(struct sim_world *world); /* the tree is founded, the first action comes */
+	void (*tick)(struct sim_world *world);  /* before each action */
 	void (*end)(struct sim_world *world);   /* all faults are over: undo yours */
 	/* True: this alarm is in order, something of the part has caused it. */
 	bool (*excuses)(struct sim_world *world, unsigned host, const struct rep_trace *trace);
@@ -80,6 +81,7 @@ void sim_thrown(struct sim_world *world, const struct sim_fault *fault);
 
 /* --- hooks of all parts in turn --- */
 void sim_part_begin(struct sim_world *world);
+void sim_part_tick(struct sim_world *world);
 void sim_part_end(struct sim_world *world);
 bool sim_part_excuses(struct sim_world *world, unsigned host, const struct rep_trace *trace);
 void sim_part_trace(struct sim_world *world, unsigned host, const struct rep_trace *trace);

@@ -39,6 +39,7 @@
 #define SIM_ALLOW_MAX 64
 #define SIM_FAULTS_MAX 64
 #define SIM_PARTS_MAX 64
+#define SIM_TRICKS_MAX 24
 
 struct sim_conf {
 	uint64_t seed;
@@ -107,9 +108,9 @@ struct sim_conn {
 
 struct sim_counts {
 	uint64_t restores, events, frames, frame_bytes, lost, repeated, late, crashes, cuts, writes, acked, refused, sticks,
-	    dials, conflicts, rejoins, rubbish;
+	    dials, conflicts, rejoins, rubbish, differs, lates;
 	uint64_t rc[64]; /* refused writes by -rc */
-	uint64_t thrown[SIM_FAULTS_MAX];
+	uint64_t thrown[SIM_FAULTS_MAX], tricks[SIM_TRICKS_MAX];
 	uint64_t rests, rest_ms;
 	int64_t rest_ms_max;
 };

@@ -11,7 +11,7 @@
 #include "proto/err.h"
 #include "proto/wire.h"
 
-#include "tests/sim/part.h"
+#include "tests/sim/evil.h"
 
 /* Who sits at the other end of a link; SIM_NONE if that end is closed: a
  * handle of the peer's may mean another log in its next life. */
@@ -72,7 +72,7 @@ static void on_frontier(struct sim_world *world, unsigned host, unsigned peer, c
 
 	/* A LOGDEF with a flipped bit makes the two ends mean different logs. */
 	if (f->mode == TR_FRONTIER_SCOPES || owner == SIM_NONE || !sim_host_is_up(world, owner) ||
-	    (owner != host && sim_throws(world, &sim_fault_rubbish)))
+	    (owner != host && (sim_throws(world, &sim_fault_rubbish) || sim_evil_knows(world, host))))
 		return;
 	for (size_t i = 0; i < f->n_e; i++) {
 		struct rep_log_info info;
@@ -190,6 +190,8 @@ void sim_watch_trace(struct sim_world *world, unsigned host, const struct rep_tr
 	sim_log(world, host, "%s peer=%s a=%" PRIu64 " b=%" PRIu64 " %s", rep_trace_code_name(trace->code),
 	    peer == SIM_NONE ? "-" : world->host[peer].name, trace->a, trace->b,
 	    trace->text != NULL ? trace->text : "");
+	if (trace->code == REP_TRACE_RECEIPT_LATE)
+		world->counts.lates++;
 	if (trace->code == REP_TRACE_CONFLICT_OPEN)
 		world->counts.conflicts++;
 	if (trace->code == REP_TRACE_RECEIPT && world->host[host].restores == 0 && !sim_oracle_count(world, host + 1, trace->peer.v, trace->a))

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/evil.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/err.h"
+
+/* The core looks once a minute; a minute more for what was on its way. */
+#define NOTICE_MS (10 * 60 * 1000 + 3 * 60 * 1000)
+
+static struct sim_fault sim_fault_evil = {"evil", 150, "a street's relay forges, truncates, replays, reorders, withholds, lies"};
+static struct sim_part part;
+
+static const char *const NAMES[EVIL_TRICKS] = {"drop-up", "drop-down", "freeze", "strip", "replay", "swap", "twice",
+    "flip", "cut-segment", "frontier", "foreign", "handle", "session", "equal", "leap", "no-head", "no-receipt"};
+
+const char *sim_evil_name(enum evil_trick trick)
+{
+	return NAMES[trick];
+}
+
+struct evil *sim_evil(struct sim_world *world)
+{
+	return sim_part_data(world, &part, sizeof(struct evil));
+}
+
+bool sim_evil_touches(struct sim_world *world, uint64_t conn)
+{
+	const struct evil *evil = sim_evil(world);
+	unsigned child = world->conn[conn - 1].child;
+
+	return evil->is_on && !world->conn[conn - 1].is_enrolment &&
+	       (child == evil->host || world->host[child].parent == evil->host);
+}
+
+bool sim_evil_knows(struct sim_world *world, unsigned host)
+{
+	const struct evil *evil = sim_evil(world);
+
+	return evil->was_on && (host == evil->host || world->host[host].parent == evil->host ||
+	    world->host[evil->host].parent == host);
+}
+
+static void draw_tricks(struct sim_world *world, struct evil *evil, struct sim_rng *rng)
+{
+	unsigned often = sim_rng_chance(rng, 300) ? 1000 : 50 + (unsigned)sim_rng_below(rng, 300);
+	unsigned child = (unsigned)sim_rng_below(rng, world->host_count);
+
+	memset(evil->chance, 0, sizeof(evil->chance));
+	/* A few at a time: a relay that does everything at once is cut off at once. */
+	for (uint64_t n = 1 + sim_rng_below(rng, 3); n > 0; n--) {
+		unsigned trick = (unsigned)sim_rng_below(rng, EVIL_TRICKS);
+		bool is_rare = trick == EVIL_FLIP || trick == EVIL_REPLAY || trick == EVIL_SESSION || trick == EVIL_TWICE;
+
+		evil->chance[trick] = is_rare && often > 200 ? 200 : often;
+		sim_log(world, evil->host, "evil: %s, %u of 1000", NAMES[trick], evil->chance[trick]);
+	}
+	evil->victim = world->host[child].parent == evil->host && sim_rng_chance(rng, 500) ? child : SIM_NONE;
+}
+
+/* Turns a street into a liar, or gives the one there is other tricks. */
+static void act_evil(struct sim_world *world, struct sim_rng *rng, unsigned host)
+{
+	struct evil *evil = sim_evil(world);
+
+	if (!evil->is_on) {
+		while (host != 0 && world->host[host].level > 1)
+			host = world->host[host].parent;
+		if (host == 0)
+			return;
+		evil->host = host;
+		evil->is_on = evil->was_on = true;
+		evil->rng = sim_rng_make(world->conf.seed, 5);
+		sim_host_crash(world, host, 1); /* its sessions begin anew, in the liar's hands */
+	}
+	draw_tricks(world, evil, rng);
+}
+
+/* Long enough for what is withheld to be noticed. */
+static void act_wait(struct sim_world *world, struct sim_rng *rng, unsigned host)
+{
+	(void)host;
+	for (uint64_t n = 15 + sim_rng_below(rng, 15); n > 0; n--) {
+		sim_world_advance(world, 60000);
+		sim_part_tick(world);
+	}
+}
+
+/* 16: the top knows from a HEAD that ops are missing, longer than the limit. */
+static void look_at_heads(struct sim_world *world, struct evil *evil)
+{
+	for (unsigned i = 1; i < world->host_count; i++) {
+		struct rep_unit_info unit;
+
+		if (!sim_host_is_up(world, 0) || !rep_unit_get(world->host[0].node, world->host[i].nid, &unit))
+			continue;
+		if (unit.head_own_ops <= unit.here_ops || evil->top_life[i] != world->host[0].life ||
+		    evil->here_ops[i] != unit.here_ops || evil->differs_ms[i] == 0) {
+			evil->differs_ms[i] = unit.head_own_ops > unit.here_ops ? world->now_ms : 0;
+			evil->here_ops[i] = unit.here_ops;
+			evil->top_life[i] = world->host[0].life;
+			continue;
+		}
+		if (world->now_ms - evil->differs_ms[i] > NOTICE_MS && !evil->alarmed[i])
+			sim_fail(world, 0, "16", "%s says that it has %" PRIu64 " ops, here are %" PRIu64
+			    " for %" PRId64 " s, and no alarm", world->host[i].name, unit.head_own_ops, unit.here_ops,
+			    (world->now_ms - evil->differs_ms[i]) / 1000);
+	}
+}
+
+static bool is_live(struct sim_world *world, unsigned host)
+{
+	struct rep_link_info link;
+
+	return rep_inspect_link(world->host[host].node, &world->host[host].view, 0, &link) && link.is_parent &&
+	       link.state == REP_LINK_LIVE;
+}
+
+/* 17: own ops without a receipt while the parent is there, longer than the limit. */
+static void look_at_receipts(struct sim_world *world, struct evil *evil)
+{
+	for (unsigned i = 1; i < world->host_count; i++) {
+		struct sim_host *h = &world->host[i];
+		struct rep_self self;
+
+		if (!sim_host_is_up(world, i) || h->profile != TR_PROFILE_FIBRE)
+			continue;
+		rep_inspect_self(h->node, &self);
+		if (evil->live_ms[i] == 0 || !is_live(world, i) || evil->life[i] != h->life ||
+		    self.receipt_ops != evil->receipt_ops[i] || self.own_ops - self.open_ops <= self.receipt_ops) {
+			bool waits = is_live(world, i) && self.own_ops - self.open_ops > self.receipt_ops;
+
+			evil->live_ms[i] = waits ? world->now_ms : 0;
+			evil->life[i] = h->life;
+			evil->receipt_ops[i] = self.receipt_ops;
+			continue;
+		}
+		if (world->now_ms - evil->live_ms[i] > NOTICE_MS && self.late_ops == 0)
+			sim_fail(world, i, "17", "%" PRIu64 " own ops, %" PRIu64 " receipted for %" PRId64 " s, and no alarm",
+			    self.own_ops, self.receipt_ops, (world->now_ms - evil->live_ms[i]) / 1000);
+	}
+}
+
+static void tick(struct sim_world *world)
+{
+	struct evil *evil = sim_evil(world);
+
+	look_at_heads(world, evil);
+	look_at_receipts(world, evil);
+}
+
+static void on_trace(struct sim_world *world, unsigned host, const struct rep_trace *trace)
+{
+	struct evil *evil = sim_evil(world);
+	unsigned unit = sim_host_of(world, trace->peer);
+
+	if (trace->code == REP_TRACE_LINK_STATE && trace->a == REP_LINK_LIVE)
+		evil->live_ms[host] = 0;
+	if (trace->code != REP_TRACE_HEAD_DIFFERS || host != 0 || unit == SIM_NONE)
+		return;
+	evil->alarmed[unit] = true;
+	world->counts.differs++;
+}
+
+static bool excuses(struct sim_world *world, unsigned host, const struct rep_trace *trace)
+{
+	(void)trace;
+	return sim_evil_knows(world, host);
+}
+
+/* An honest machine with the liar's store and keys takes its place. */
+static void end(struct sim_world *world)
+{
+	struct evil *evil = sim_evil(world);
+
+	if (!evil->is_on)
+		return;
+	evil->is_on = false;
+	for (unsigned i = 0; i < EVIL_TRICKS; i++)
+		world->counts.tricks[i] += evil->done[i];
+	sim_host_crash(world, evil->host, 1);
+}
+
+static void release(struct sim_world *world)
+{
+	struct evil *evil = sim_evil(world);
+
+	for (unsigned i = 0; i < EVIL_KEEP; i++)
+		free(evil->kept[i].data);
+	free(evil->count[0]);
+	free(evil->count[1]);
+}
+
+static struct sim_fault *const FAULTS[] = {&sim_fault_evil, NULL};
+static const struct sim_action ACTIONS[] = {
+    {"evil", 4, {&sim_fault_evil}, act_evil},
+    {"wait", 1, {&sim_fault_evil}, act_wait},
+    {0},
+};
+static struct sim_part part = {.name = "evil", .faults = FAULTS, .actions = ACTIONS, .tick = tick, .trace = on_trace,
+    .excuses = excuses, .end = end, .free = release};
+SIM_PART(part)
