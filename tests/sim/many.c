@@ -183,7 +183,7 @@ void sim_many_print_counts(const struct sim_counts *c)
 	    " ok, %" PRIu64 " refused), %" PRIu64 " conflicts opened\n", c->cuts, c->restores, c->crashes, c->sticks, c->writes,
 	    c->acked, c->refused, c->conflicts);
 	printf("sim: omissions noticed: %" PRIu64 " by a HEAD at the top, %" PRIu64 " by a missing receipt\n", c->differs,
-	    c->lates);
+	    c->unreceipted);
 	printf("sim: thrown:");
 	for (unsigned i = 0; (f = sim_fault_at(i)) != NULL; i++)
 		printf(" %s %" PRIu64, f->name, c->thrown[i]);

@@ -108,7 +108,7 @@ struct sim_conn {
 
 struct sim_counts {
 	uint64_t restores, events, frames, frame_bytes, lost, repeated, late, crashes, cuts, writes, acked, refused, sticks,
-	    dials, conflicts, rejoins, rubbish, differs, lates;
+	    dials, conflicts, rejoins, rubbish, differs, unreceipted;
 	uint64_t rc[64]; /* refused writes by -rc */
 	uint64_t thrown[SIM_FAULTS_MAX], tricks[SIM_TRICKS_MAX];
 	uint64_t rests, rest_ms;

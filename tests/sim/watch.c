@@ -191,7 +191,7 @@ void sim_watch_trace(struct sim_world *world, unsigned host, const struct rep_tr
 	    peer == SIM_NONE ? "-" : world->host[peer].name, trace->a, trace->b,
 	    trace->text != NULL ? trace->text : "");
 	if (trace->code == REP_TRACE_RECEIPT_LATE)
-		world->counts.lates++;
+		world->counts.unreceipted++;
 	if (trace->code == REP_TRACE_CONFLICT_OPEN)
 		world->counts.conflicts++;
 	if (trace->code == REP_TRACE_RECEIPT && world->host[host].restores == 0 && !sim_oracle_count(world, host + 1, trace->peer.v, trace->a))
