@@ -63,6 +63,8 @@ static int drain(struct rep_batch *batch, rep_bundle_emit *emit, void *ctx)
 	const struct rep_effect *fx;
 	int rc = 0;
 
+	if (rep_batch_broken(batch))
+		return TR_E_NOMEM;
 	rep_committed(NULL, batch);
 	while ((fx = rep_batch_next(batch)) != NULL && rc == 0)
 		if (fx->kind == REP_FX_SEND)

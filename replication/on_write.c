@@ -316,8 +316,10 @@ static int directive(struct rep_node *node, const struct rep_write *w, struct re
 	rep_uuid_new(node, &r->directive_id);
 	for (size_t i = 0; i < w->target_count && rc == 0; i++) {
 		rc = one_target(node, w, w->targets[i], &r->directive_id, r);
-		/* what decides is the same for every target: only the first can be refused */
-		TR_ASSERT(rc == 0 || i == 0 || node->rc != 0);
+		/* what decides is the same for every target, so only the first can be refused; memory can end at any:
+		 * all or none, so none */
+		if (rc != 0 && i > 0)
+			rep_node_fail(node, rc);
 	}
 	r->created = rc == 0;
 	return rc;

@@ -94,6 +94,8 @@ struct sim_world *sim_world_create(const struct sim_conf *conf)
 
 void sim_world_free(struct sim_world *world)
 {
+	(void)nomem_has_failed();
+	nomem_hold(false);
 	for (unsigned i = 0; i < world->host_count; i++) {
 		rep_free(world->host[i].node);
 		rep_batch_free(world->host[i].batch);
