@@ -92,7 +92,7 @@ static int read_near(struct td_store *store, MDB_txn *txn, enum rep_table table,
 	mdb_cursor_close(cursor);
 	if (rc != 0)
 		return td_store_fault(store, rc, "read");
-	rc = unseal_row(store, table, &k, &v, value);
+	rc = value != NULL ? unseal_row(store, table, &k, &v, value) : 0;
 	if (rc == 0)
 		*key = (struct tr_bytes){k.mv_data, k.mv_size};
 	return rc;

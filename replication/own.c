@@ -23,6 +23,20 @@ struct rep_log *rep_own_log(struct rep_node *node, struct tr_nid scope, uint8_t 
 	return rep_log_make(node, &id);
 }
 
+bool rep_own_seen(const struct rep_node *node, const struct rep_log *log, struct rep_fold *out)
+{
+	out->seen_count = 0;
+	for (const struct rep_log *other = rep_log_first_of_scope(node, log->id.scope); other != NULL;
+	     other = rep_log_get(node, other->next_in_scope)) {
+		if (other->first == log->first || other->id.lane != log->id.lane || rep_log_is_empty(other))
+			continue;
+		if (out->seen_count == TR_VECTOR_MAX)
+			return false;
+		out->seen[out->seen_count++] = (struct rep_seen){other->handle, other->seq};
+	}
+	return true;
+}
+
 void rep_own_fold(struct rep_node *node, struct rep_log *log, struct rep_fold *out)
 {
 	out->log = log;
@@ -30,17 +44,8 @@ void rep_own_fold(struct rep_node *node, struct rep_log *log, struct rep_fold *o
 	out->caps = node->cert.caps;
 	out->clockq = rep_node_clockq(node);
 	out->hlc = (struct tr_hlc){0};
-	out->seen_count = 0;
-	for (const struct rep_log *other = rep_log_first_of_scope(node, log->id.scope); other != NULL;
-	     other = rep_log_get(node, other->next_in_scope)) {
-		if (other->first == log->first || other->id.lane != log->id.lane || rep_log_is_empty(other))
-			continue;
-		if (out->seen_count == TR_VECTOR_MAX) {
-			rep_node_fail(node, TR_E_LIMIT);
-			return;
-		}
-		out->seen[out->seen_count++] = (struct rep_seen){other->handle, other->seq};
-	}
+	if (!rep_own_seen(node, log, out))
+		rep_node_fail(node, TR_E_LIMIT);
 }
 
 static struct rep_open *open_new(struct rep_node *node, struct rep_log *log)
@@ -74,7 +79,7 @@ static void open_drop(struct rep_node *node, struct rep_open *open)
 	node->open_pool = open;
 }
 
-static struct tr_bytes entry_of(const struct rep_open *open, uint32_t i)
+struct tr_bytes rep_own_entry(const struct rep_open *open, uint32_t i)
 {
 	size_t end = i + 1 < open->count ? open->offset[i + 1] : open->size;
 
@@ -118,7 +123,7 @@ void rep_own_close(struct rep_node *node, struct rep_open *open)
 	seg.serial = node->cert.serial;
 	seg.ctx_count = 0;
 	for (uint32_t i = 0; i < open->count; i++)
-		seg.ops[i] = entry_of(open, i);
+		seg.ops[i] = rep_own_entry(open, i);
 	fill_ctx(node, log, &seg);
 	rc = rep_chain_header(node, log, &seg, header);
 	TR_ASSERT(rc == 0);
@@ -210,7 +215,7 @@ static void persist(struct rep_node *node, struct rep_open *open)
 	uint8_t row[REP_OPEN_ROW_HEAD + TR_OP_BYTES_MAX];
 
 	for (; open->persisted < open->count && node->rc == 0; open->persisted++) {
-		struct tr_bytes entry = entry_of(open, open->persisted);
+		struct tr_bytes entry = rep_own_entry(open, open->persisted);
 		struct rep_key key = rep_key_seq(open->log->handle, open->log->seq + open->persisted + 1);
 
 		wire_put_be64(row, open->hlc.v);

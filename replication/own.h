@@ -15,6 +15,9 @@
 
 /* Own log of the current incarnation; NULL: no memory. */
 struct rep_log *rep_own_log(struct rep_node *node, struct tr_nid scope, uint8_t lane);
+/* What an op written now in that log has seen: the rest of its domain, as far
+ * as it is here.  False: more logs than a vector holds. */
+bool rep_own_seen(const struct rep_node *node, const struct rep_log *log, struct rep_fold *out);
 /* What an op written now in that log has seen, and who writes it. */
 void rep_own_fold(struct rep_node *node, struct rep_log *log, struct rep_fold *out);
 /*
@@ -22,6 +25,8 @@ void rep_own_fold(struct rep_node *node, struct rep_log *log, struct rep_fold *o
  * larger than TR_OP_BYTES_MAX.  fold->hlc is set to the segment's.
  */
 TR_MUST_CHECK int rep_own_add(struct rep_node *node, struct rep_fold *fold, struct rep_op *op, uint64_t *seq);
+/* Op entry number i, borrowed until the next op is added. */
+struct tr_bytes rep_own_entry(const struct rep_open *open, uint32_t i);
 void rep_own_close(struct rep_node *node, struct rep_open *open);
 /* Before a remote segment of that domain. */
 void rep_own_close_domain(struct rep_node *node, struct tr_nid scope, uint8_t lane);

@@ -49,10 +49,11 @@ struct rep_view_ops {
 	int (*get)(void *ctx, enum rep_table table, struct tr_bytes key,
 	    struct tr_bytes *value);
 	/* First row with key >= `from` (> `from` when `after`).  Errors and
-	 * lifetime as get. */
+	 * lifetime as get.  value NULL: keys only; the value is not looked at,
+	 * so that a walk gets past a row that is damaged. */
 	int (*seek)(void *ctx, enum rep_table table, struct tr_bytes from,
 	    bool after, struct tr_bytes *key, struct tr_bytes *value);
-	/* Last row with key < `before`. */
+	/* Last row with key < `before`; as seek. */
 	int (*seek_before)(void *ctx, enum rep_table table,
 	    struct tr_bytes before, struct tr_bytes *key,
 	    struct tr_bytes *value);

@@ -117,7 +117,8 @@ static int give(const struct node *n, struct tr_bytes *key,
 {
 	if (key != NULL)
 		*key = (struct tr_bytes){n->key, n->key_size};
-	*value = (struct tr_bytes){n->value, n->value_size};
+	if (value != NULL)
+		*value = (struct tr_bytes){n->value, n->value_size};
 	return 0;
 }
 

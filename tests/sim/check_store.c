@@ -128,6 +128,7 @@ void sim_check_store(struct sim_world *world, unsigned host)
 		sim_check_fold(world, host, r);
 	}
 	sim_part_look(world, host);
+	sim_check_refold(world, host);
 }
 
 static bool find_seq(struct sim_world *world, unsigned host, const struct tr_log_id *id, uint64_t *seq)

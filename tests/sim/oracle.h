@@ -109,5 +109,6 @@ bool sim_oracle_signed(struct sim_world *world, const struct tr_log_id *log, uin
 /* The same, from the record alone: what a naive fold says (check_fold.c). */
 void sim_check_fold(struct sim_world *world, unsigned host, unsigned rec); /* 10 11 */
 void sim_check_rows(struct sim_world *world, unsigned host, unsigned rec); /* 11: sets, lists, counts */
+void sim_check_refold(struct sim_world *world, unsigned host);             /* 7: folded again */
 
 #endif

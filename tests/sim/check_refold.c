@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the ops of a record make of it when they are folded again is what the
+ * node made of them one by one, in the order in which they came (7).
+ */
+#include "tests/sim/sim.h"
+
+#include "proto/err.h"
+#include "replication/refold.h"
+#include "tests/sim/oracle.h"
+
+#define OVERLAY_BYTES ((size_t)8 << 20)
+
+static void check_one(struct sim_world *world, unsigned host, const struct tr_rec_id *id, struct rep_overlay *overlay)
+{
+	const struct sim_host *h = &world->host[host];
+	bool equal = false;
+	int rc;
+
+	rep_overlay_reset(overlay);
+	rc = rep_refold(h->node, &h->view, id, NULL, overlay);
+	if (rc == 0)
+		rc = rep_refold_compare(&h->view, id, overlay, &equal);
+	if (rc != 0)
+		sim_fail(world, host, "7", "a record cannot be folded again: %s", tr_err_code(rc));
+	if (!equal)
+		sim_fail(world, host, "7", "a record folded again is another one");
+}
+
+void sim_check_refold(struct sim_world *world, unsigned host)
+{
+	const struct rep_view *view = &world->host[host].view;
+	struct rep_overlay *overlay = rep_overlay_create(view, OVERLAY_BYTES);
+
+	TR_ASSERT(overlay != NULL);
+	for (uint8_t kind = TR_KIND_CASE; kind <= TR_KIND_UNIT; kind++) {
+		struct tr_rec_id id, last, *after = NULL;
+
+		for (; rep_next_record(view, kind, after, &id) == 0; after = &last) {
+			last = id;
+			check_one(world, host, &id, overlay);
+		}
+	}
+	rep_overlay_free(overlay);
+}
