@@ -196,6 +196,7 @@ int td_ctl_load(struct td_ctl_call *call, uint8_t kind, const struct tr_rec_id *
 		ctl->record = malloc(sizeof(*ctl->record));
 	if (ctl->record == NULL)
 		return TR_E_NOMEM;
+	ctl->record->policy = rep_policy_of(td_ctl_node(call));
 	rc = kind != 0 ? rep_record_load(ctl->record, td_ctl_view(call), kind, id)
 		       : rep_record_find(ctl->record, td_ctl_view(call), id);
 	return rc == TR_E_NOTFOUND ? TR_E_NOREC : rc;

@@ -67,6 +67,13 @@
 #define TR_RECORD_BYTES_MAX (60 * 1024) /* encoded record row */
 #define TR_TARGETS_MAX 20000           /* targets of one directive */
 
+/* --- policy --- */
+#define TR_POLICY_RULES_MAX 128        /* one a field, with room */
+#define TR_POLICY_RANKS_MAX 64
+#define TR_POLICY_RANK_MAX 1000
+#define TR_POLICY_BYTES_MAX 8192       /* encoded; one field of one op */
+#define TR_POLICY_VERSION_MAX 0x7fffffff
+
 /* --- links --- */
 #define TR_CREDIT_FIBRE (2 * 1024 * 1024) /* raw bytes in flight to one peer: both ends commit in turn, none waits */
 #define TR_CREDIT_ALL (16 * 1024 * 1024)  /* ... to all peers; above it each has TR_CREDIT_SHARE: a hub that */

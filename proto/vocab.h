@@ -31,7 +31,7 @@ struct tr_key { uint8_t b[32]; };  /* a public key */
 struct tr_hlc { uint64_t v; };
 
 enum tr_lane {
-	TR_LANE_P = 1, /* policy, held by a whole subtree; not in use yet */
+	TR_LANE_P = 1, /* policy: author = scope; goes down to all below, too */
 	TR_LANE_X = 2, /* directives, certificates, units */
 	TR_LANE_R = 3, /* records */
 	TR_LANE_B = 4, /* bulk import */
@@ -59,8 +59,9 @@ enum tr_op_kind {
 	TR_OP_TAG = 4,  /* adds to, removes from a set */
 	TR_OP_COUNT = 5,
 	TR_OP_CERT = 11,
+	TR_OP_POLICY = 14, /* lane P only */
 	/* 6 ATTACH 7 ERASE 8 ERASED 9 KEYGRANT 10 TRANSFER 12 CUT 13 CKPT
-	 * 14 POLICY are kept.  Unknown kinds are stored and forwarded. */
+	 * are kept.  Unknown kinds are stored and forwarded. */
 };
 
 enum tr_op_flag {
@@ -76,6 +77,7 @@ enum tr_kind {
 	TR_KIND_CODE_TABLE = 4, /* kept */
 	TR_KIND_UNIT = 5,       /* a unit, declared by its parent in the parent's scope */
 	TR_KIND_CERT = 6,       /* body of a CERT op: a certificate, not a record */
+	TR_KIND_POLICY = 7,     /* body of a POLICY op: field 1, an encoded Policy */
 };
 
 enum tr_cap {

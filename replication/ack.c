@@ -94,6 +94,18 @@ static void note_cert(struct rep_node *node, struct rep_link *link, struct tr_ni
 	rep_node_put(node, REP_T_PEER, rep_key_bytes(&key), rep_bytes(row, sizeof(row)));
 }
 
+/* All of the top node's documents are there: it uses what is used here. */
+static void note_policy(struct rep_node *node, const struct rep_link *link, const struct rep_log *log)
+{
+	struct rep_unit *unit = rep_unit_find(node, link->peer);
+
+	if (unit == NULL || log->id.author.v != node->top.nid.v || unit->policy >= node->policy.version)
+		return;
+	unit->policy = node->policy.version;
+	if (link->way == REP_WAY_DOWN)
+		unit->summary_dirty = node->summaries_dirty = true;
+}
+
 int rep_ack_take(struct rep_node *node, struct rep_link *link, const Terrace__Frontier *msg)
 {
 	for (size_t i = 0; i < msg->n_e; i++) {
@@ -102,7 +114,7 @@ int rep_ack_take(struct rep_node *node, struct rep_link *link, const Terrace__Fr
 		uint64_t seq;
 		bool first;
 
-		if (log == NULL || !rep_queue_in_reach(node, link, log->id.scope))
+		if (log == NULL || !rep_queue_carries(node, link, &log->id))
 			return TR_E_INPUT;
 		way = rep_queue_way(link, log);
 		/* more than was sent here: it came to the peer another way */
@@ -113,6 +125,8 @@ int rep_ack_take(struct rep_node *node, struct rep_link *link, const Terrace__Fr
 			continue;
 		first = way->acked == 0;
 		way->acked = seq;
+		if (log->id.lane == TR_LANE_P && seq == log->seq)
+			note_policy(node, link, log);
 		rep_log_store(node, log);
 		if (first)
 			note_cert(node, link, log->id.author);

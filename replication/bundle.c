@@ -73,15 +73,27 @@ static int drain(struct rep_batch *batch, rep_bundle_emit *emit, void *ctx)
 	return rc;
 }
 
+static uint64_t hint(struct rep_node *node, const struct rep_link *link, const struct rep_log *log)
+{
+	const struct rep_way *way = &log->way[link->way];
+
+	if (log->id.lane == TR_LANE_P && link->way == REP_WAY_DOWN) {
+		const struct rep_link *real = rep_link_of_peer(node, link->peer);
+
+		way = real != NULL ? rep_queue_way_known(real, log) : NULL;
+	}
+	return way != NULL ? way->acked : 0;
+}
+
 /*
  * What the peer is known to have: an acknowledgement of the neighbour on that
  * side, or the frontier that came in its own bundle.  Else everything.
  */
-static uint64_t has(const struct rep_node *node, const struct rep_link *link, const struct rep_log *log, uint64_t hint)
+static uint64_t has(struct rep_node *node, const struct rep_link *link, const struct rep_log *log)
 {
 	const struct rep_unit *peer = rep_unit_find(node, link->peer);
 	bool neighbour = link->peer.v == node->cert.parent.v || peer->parent.v == node->cert.nid.v;
-	uint64_t seq = neighbour ? hint : 0;
+	uint64_t seq = neighbour ? hint(node, link, log) : 0;
 	uint32_t at;
 	size_t pos;
 
@@ -97,8 +109,8 @@ static int write_scope(struct rep_node *node, struct rep_link *link, const struc
 {
 	int rc = 0;
 
-	for (struct rep_log *log = rep_log_get(node, scope->first_log); log != NULL;
-	     log = rep_log_get(node, log->next_in_scope))
+	for (struct rep_log *log = rep_queue_first(node, link, scope); log != NULL;
+	     log = rep_queue_next(node, link, log))
 		rep_queue_send(node, link, log);
 	while (rc == 0 && node->rc == 0 && !rep_queue_is_empty(link)) {
 		link->sent_first = link->sent_count = 0; /* no acknowledgement comes here */
@@ -143,11 +155,11 @@ int rep_bundle_write(struct rep_node *node, struct rep_link *link, rep_bundle_em
 		struct rep_log *log = node->logs[i];
 		struct rep_way *way = rep_queue_way(link, log);
 
-		way->sent = way->acked = has(node, link, log, log->way[link->way].acked);
+		way->sent = way->acked = has(node, link, log);
 	}
 	node->batch = batch;
 	for (size_t i = 0; i < node->unit_count && rc == 0; i++)
-		if (node->units[i]->first_log != 0 && rep_queue_in_reach(node, link, node->units[i]->nid))
+		if (rep_queue_first(node, link, node->units[i]) != NULL)
 			rc = write_scope(node, link, node->units[i], batch, emit, ctx);
 	if (rc == 0) {
 		write_state(node, link);

@@ -23,6 +23,7 @@ static void check_log(const struct rep_node *node, const struct rep_view *view, 
 		TR_ASSERT(log->parent < log->handle && log->fork <= rep_log_get(node, log->parent)->seq &&
 		    rep_log_get(node, log->parent)->first == log->first);
 	TR_ASSERT(rep_unit_on_path(node, log->id.author, log->id.scope));
+	TR_ASSERT(log->id.lane != TR_LANE_P || log->id.author.v == log->id.scope.v);
 	if (!rep_log_is_empty(log)) {                                             /* 2 */
 		TR_ASSERT(rep_chain_find(view, log->handle, log->seq, &row) == 0);
 		TR_ASSERT(row.last == log->seq);
@@ -61,5 +62,10 @@ void rep_check(const struct rep_node *node, const struct rep_view *view)
 		if (link->state == REP_LINK_LIVE || link->state == REP_LINK_COMPARE) /* 4 */
 			TR_ASSERT(link->peer.v != 0 && link->session != 0);
 		TR_ASSERT(link->sent_count <= link->sent_cap);
+		for (size_t k = 0; k < node->log_count; k++) {
+			const struct rep_way *way = node->logs[k]->id.lane == TR_LANE_P ? rep_queue_way_known(link, node->logs[k]) : NULL;
+
+			TR_ASSERT(way == NULL || way->acked <= node->logs[k]->seq);
+		}
 	}
 }

@@ -22,11 +22,12 @@ static struct tr_nid reach_top(const struct rep_node *node, const struct rep_lin
 	return link->way == REP_WAY_UP ? node->cert.nid : link->peer;
 }
 
-static uint64_t digest8(const struct rep_node *node, struct tr_nid scope)
+/* Of a scope above the child end only lane P is compared: all that the child holds of it. */
+static uint64_t digest8(const struct rep_node *node, const struct rep_link *link, struct tr_nid scope)
 {
 	uint8_t d[16];
 
-	rep_log_digest_scope(node, scope, d);
+	rep_log_digest_scope(node, scope, !rep_queue_in_reach(node, link, scope), d);
 	return wire_get_le64(d) ^ 1; /* never SAME by accident of an empty sum */
 }
 
@@ -35,22 +36,22 @@ void rep_compare_digest(const struct rep_node *node, const struct rep_link *link
 	rep_log_digest_reach(node, reach_top(node, link), out);
 }
 
-/* Next scope in reach with logs, from index i on; NULL at the end. */
+/* Next scope with logs that the link carries, from index i on; NULL at the end. */
 static struct rep_unit *next_scope(const struct rep_node *node, const struct rep_link *link, size_t *i)
 {
 	while (*i < node->unit_count) {
 		struct rep_unit *unit = node->units[(*i)++];
 
-		if (unit->first_log != 0 && rep_unit_under(node, unit->nid, reach_top(node, link)))
+		if (rep_queue_first(node, link, unit) != NULL)
 			return unit;
 	}
 	return NULL;
 }
 
-static void mark_same(struct rep_node *node, struct rep_link *link, struct rep_unit *scope, bool tentative)
+static void mark_same(struct rep_node *node, struct rep_link *link, const struct rep_unit *scope, bool tentative)
 {
-	for (struct rep_log *log = rep_log_get(node, scope->first_log); log != NULL;
-	     log = rep_log_get(node, log->next_in_scope)) {
+	for (struct rep_log *log = rep_queue_first(node, link, scope); log != NULL;
+	     log = rep_queue_next(node, link, log)) {
 		struct rep_way *way = rep_queue_way(link, log);
 
 		way->sent = log->seq;
@@ -75,8 +76,8 @@ void rep_compare_confirm(struct rep_node *node, struct rep_link *link)
 	struct rep_unit *scope;
 
 	for (size_t i = 0; (scope = next_scope(node, link, &i)) != NULL;)
-		for (struct rep_log *log = rep_log_get(node, scope->first_log); log != NULL;
-		     log = rep_log_get(node, log->next_in_scope)) {
+		for (struct rep_log *log = rep_queue_first(node, link, scope); log != NULL;
+		     log = rep_queue_next(node, link, log)) {
 			struct rep_way *way = rep_queue_way(link, log);
 
 			way->acked = way->sent;
@@ -97,7 +98,7 @@ static void send_scopes(struct rep_node *node, struct rep_link *link)
 		if (scope != NULL) {
 			terrace__sdig__init(&digs[n]);
 			digs[n].scope = scope->nid.v;
-			digs[n].d = digest8(node, scope->nid);
+			digs[n].d = digest8(node, link, scope->nid);
 			list[n] = &digs[n];
 			n++;
 		}
@@ -152,8 +153,8 @@ void rep_compare_send_full(struct rep_node *node, struct rep_link *link, bool on
 	for (size_t i = 0; (scope = next_scope(node, link, &i)) != NULL;) {
 		if (only_differing && is_same(link, scope->nid))
 			continue;
-		for (struct rep_log *log = rep_log_get(node, scope->first_log); log != NULL;
-		     log = rep_log_get(node, log->next_in_scope)) {
+		for (struct rep_log *log = rep_queue_first(node, link, scope); log != NULL;
+		     log = rep_queue_next(node, link, log)) {
 			if (rep_log_is_empty(log))
 				continue;
 			if (n == TR_FRONTIER_ENTRIES_MAX) {
@@ -210,7 +211,7 @@ static int on_scopes(struct rep_node *node, struct rep_link *link, const Terrace
 		size_t pos;
 
 		if (rep_map_first(&link->peer_scopes, scope->nid.v, &pos, &at) &&
-		    link->peer_digests[at] == digest8(node, scope->nid)) {
+		    link->peer_digests[at] == digest8(node, link, scope->nid)) {
 			link->peer_digests[at] = SAME;
 			mark_same(node, link, scope, false);
 		}
@@ -289,10 +290,16 @@ static bool has_session(struct rep_node *node, const struct rep_link *file)
 static void note_file(struct rep_node *node, const struct rep_link *link, struct rep_log *log, uint64_t seq)
 {
 	const struct rep_unit *peer = rep_unit_find(node, link->peer);
-	struct rep_way *real = &log->way[link->way];
+	struct rep_link *at_peer = NULL;
+	struct rep_way *real;
 
-	if (peer == NULL || (link->peer.v != node->cert.parent.v && peer->parent.v != node->cert.nid.v) ||
-	    real->acked == seq)
+	if (peer == NULL || (link->peer.v != node->cert.parent.v && peer->parent.v != node->cert.nid.v))
+		return;
+	at_peer = link->way == REP_WAY_UP ? node->links[0] : rep_link_of_peer(node, link->peer);
+	if (at_peer == NULL)
+		return;
+	real = rep_queue_way(at_peer, log);
+	if (real->acked == seq)
 		return;
 	/* Less than before: its store was restored, or this file is an old one.
 	 * A session knows better; without one it costs bytes at most. */
@@ -312,8 +319,8 @@ static void settle(struct rep_node *node, struct rep_link *link)
 	for (size_t i = 0; (scope = next_scope(node, link, &i)) != NULL;) {
 		if (is_same(link, scope->nid))
 			continue;
-		for (struct rep_log *log = rep_log_get(node, scope->first_log); log != NULL;
-		     log = rep_log_get(node, log->next_in_scope)) {
+		for (struct rep_log *log = rep_queue_first(node, link, scope); log != NULL;
+		     log = rep_queue_next(node, link, log)) {
 			struct rep_way *way = rep_queue_way(link, log);
 			uint64_t seq = 0, before = way->acked;
 			uint32_t at;
@@ -332,8 +339,8 @@ static void settle(struct rep_node *node, struct rep_link *link)
 		return;
 	rep_link_live(node, link);
 	for (size_t i = 0; (scope = next_scope(node, link, &i)) != NULL;)
-		for (struct rep_log *log = rep_log_get(node, scope->first_log); log != NULL;
-		     log = rep_log_get(node, log->next_in_scope))
+		for (struct rep_log *log = rep_queue_first(node, link, scope); log != NULL;
+		     log = rep_queue_next(node, link, log))
 			rep_queue_send(node, link, log);
 }
 

@@ -11,6 +11,7 @@
 #include "replication/keys.h"
 #include "replication/link.h"
 #include "replication/log.h"
+#include "replication/on.h"
 #include "replication/own.h"
 #include "replication/plan.h"
 #include "replication/receipt.h"
@@ -122,6 +123,7 @@ int rep_create(struct rep_node **out, const struct rep_conf *conf, const struct 
 
 	if (node == NULL || !scratch(node))
 		goto fail;
+	node->record->policy = &node->policy;
 	node->keys = conf->keys;
 	node->profile = conf->profile;
 	node->version = conf->version;
@@ -140,6 +142,7 @@ int rep_create(struct rep_node **out, const struct rep_conf *conf, const struct 
 		rep_head_load(node);
 		rep_receipt_load(node);
 		load_links(node);
+		rep_on_policy_load(node);
 		load_hours(node);
 	}
 	rc = node->rc;

@@ -6,6 +6,7 @@
 #include "proto/err.h"
 #include "replication/branch.h"
 #include "replication/keys.h"
+#include "replication/on.h"
 #include "replication/status.h"
 #include "replication/trust.h"
 #include "replication/unit.h"
@@ -267,6 +268,12 @@ void rep_fold_entry(struct rep_node *node, const struct rep_fold *fold, uint64_t
 			(void)!rep_trust_admit(node, cert->t, fold->log->id.author);
 		return;
 	}
+	if (op->kind == TR_OP_POLICY) {
+		rep_on_policy_op(node, fold, seq, op);
+		return;
+	}
+	if (fold->log->id.lane == TR_LANE_P)
+		return; /* no records there: it goes where they must not */
 	if (op->kind < TR_OP_CREATE || op->kind > TR_OP_COUNT ||
 	    rep_schema_kind_name(op->type) == NULL)
 		return;

@@ -102,6 +102,7 @@ bool rep_inspect_link(const struct rep_node *node, const struct rep_view *view, 
 	out->received_frames = link->received_frames;
 	out->bad_frames = link->bad_frames;
 	memcpy(out->version, link->version, sizeof(out->version));
+	out->policy = rep_unit_find(node, link->peer) != NULL ? rep_unit_find(node, link->peer)->policy : 0;
 	fill_delays(link, out);
 	rep_waiting(node, view, link->way == REP_WAY_UP ? (struct tr_nid){0} : link->peer, &waiting);
 	out->waiting_ops = waiting.ops;
@@ -138,6 +139,7 @@ static void fill_unit(const struct rep_node *node, const struct rep_unit *unit, 
 	out->last_seen_ms = unit->last_seen_ms;
 	out->summary_ms = unit->summary_ms;
 	memcpy(out->version, unit->version, sizeof(out->version));
+	out->policy = unit->nid.v == node->cert.nid.v ? node->policy.version : unit->policy;
 }
 
 static bool is_listed(const struct rep_unit *unit)
@@ -240,7 +242,7 @@ bool rep_log_of(const struct rep_node *node, uint32_t handle, struct rep_log_inf
 
 void rep_scope_digest(const struct rep_node *node, struct tr_nid scope, uint8_t out[static 16])
 {
-	rep_log_digest_scope(node, scope, out);
+	rep_log_digest_scope(node, scope, false, out);
 }
 
 int rep_trace_op(const struct rep_node *node, const struct rep_view *view, struct tr_dot dot, struct rep_op_trace *out)

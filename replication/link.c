@@ -105,6 +105,10 @@ void rep_link_free(struct rep_link *link)
 	rep_map_fini(&link->certs_sent);
 	rep_map_fini(&link->frontier);
 	rep_map_fini(&link->peer_scopes);
+	for (size_t i = 0; i < link->fan_count; i++)
+		free(link->fan_way[i]);
+	rep_map_fini(&link->fan);
+	free(link->fan_way);
 	free(link->peer_digests);
 	free(link->frontier_seq);
 	free(link->sent);

@@ -48,11 +48,12 @@ static inline bool rep_log_is_empty(const struct rep_log *log)
 /* Row of REP_T_OPEN: hlc(8) and clockq(1) of the segment to come, then the op entry. */
 #define REP_OPEN_ROW_HEAD 9
 
-/* Digest over the logs of a scope that have ops: 16 bytes. */
-void rep_log_digest_scope(const struct rep_node *node, struct tr_nid scope, uint8_t out[static 16]);
+/* Digest over the logs of a scope that have ops: 16 bytes.  only_p: of lane P alone. */
+void rep_log_digest_scope(const struct rep_node *node, struct tr_nid scope, bool only_p, uint8_t out[static 16]);
 /* Over all logs by one author: first 8 bytes as a number. */
 uint64_t rep_log_digest_author(const struct rep_node *node, const struct rep_unit *author);
-/* Over every log whose scope lies at or under `top`; nid 0 = all. */
+/* Over every log whose scope lies at or under `top`, and lane P of the units
+ * above it; nid 0 = all. */
 void rep_log_digest_reach(const struct rep_node *node, struct tr_nid top, uint8_t out[static 16]);
 
 #endif

@@ -38,13 +38,14 @@ static void add(const struct rep_log *log, uint64_t sum[static 2])
 	sum[1] += wire_get_le64(out + 8);
 }
 
-void rep_log_digest_scope(const struct rep_node *node, struct tr_nid scope, uint8_t out[static 16])
+void rep_log_digest_scope(const struct rep_node *node, struct tr_nid scope, bool only_p, uint8_t out[static 16])
 {
 	uint64_t sum[2] = {0, 0};
 
 	for (const struct rep_log *log = rep_log_first_of_scope(node, scope); log != NULL;
 	     log = rep_log_get(node, log->next_in_scope))
-		add(log, sum);
+		if (!only_p || log->id.lane == TR_LANE_P)
+			add(log, sum);
 	wire_put_le64(out, sum[0]);
 	wire_put_le64(out + 8, sum[1]);
 }
@@ -66,12 +67,14 @@ void rep_log_digest_reach(const struct rep_node *node, struct tr_nid top, uint8_
 	for (size_t i = 0; i < node->unit_count; i++) {
 		const struct rep_unit *scope = node->units[i];
 
-		if (scope->first_log == 0 ||
-		    (top.v != 0 && !rep_unit_under(node, scope->nid, top)))
+		bool is_below = top.v == 0 || rep_unit_under(node, scope->nid, top);
+
+		if (scope->first_log == 0 || (!is_below && !rep_unit_under(node, top, scope->nid)))
 			continue;
 		for (const struct rep_log *log = rep_log_get(node, scope->first_log);
 		     log != NULL; log = rep_log_get(node, log->next_in_scope))
-			add(log, sum);
+			if (is_below || log->id.lane == TR_LANE_P)
+				add(log, sum);
 	}
 	wire_put_le64(out, sum[0]);
 	wire_put_le64(out + 8, sum[1]);

@@ -25,14 +25,14 @@ static void enter(
 
 enum rep_rule rep_merge_rule(const struct rep_record *rec, uint16_t group_id)
 {
-	enum rep_merge_kind merge = rep_record_group_merge(rec, group_id);
+	enum rep_merge_kind merge = rep_policy_merge(rec->policy, rec->kind, group_id);
 	struct podium p = {.count = 0};
 	enum rep_rule rule = REP_RULE_ONLY;
 
-	if (merge == REP_MERGE_FLOW) {
+	if (group_id == REP_FIELD_STATUS) {
 		for (size_t i = 0; i < rec->step_count; i++)
 			if (rep_record_step_is_alive(&rec->steps[i]))
-				enter(&p, merge, rep_record_step_weight(rec,
+				enter(&p, merge, rep_record_step_shown_weight(rec,
 				    &rec->steps[i]));
 	} else {
 		for (size_t i = 0; i < rec->cand_count; i++)

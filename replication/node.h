@@ -70,7 +70,7 @@ struct rep_log {
 	struct tr_hash head;      /* hash of the newest segment; zero if none */
 	struct rep_vec_entry *vec; /* the author's vector as of its newest segment */
 	uint16_t vec_count, vec_cap;
-	struct rep_way way[REP_WAYS];
+	struct rep_way way[REP_WAYS]; /* DOWN: to the one child that holds the scope; lane P: in the link */
 	uint64_t receipt_seq;
 	uint64_t late_seq;        /* receipt_seq when it last grew */
 	int64_t late_since_ms;    /* node->session_ms at that time */
@@ -126,6 +126,7 @@ struct rep_unit {
 	uint64_t waiting, waiting_bytes, oldest_s;
 	int64_t last_seen_ms, summary_ms;
 	char version[32];
+	uint32_t policy;          /* version that it uses: its HELLO, its acknowledgement, its parent's SUMMARY */
 	/* RECEIPT of this scope */
 	uint32_t receipt_ctr;
 	bool receipt_due;         /* top: the scope grew */
@@ -178,6 +179,10 @@ struct rep_link {
 	size_t peer_digest_count, peer_digest_cap;
 	struct rep_map theirs;    /* peer's handle -> own handle */
 	struct rep_map certs_sent; /* nid -> serial, this session */
+	struct rep_map fan;       /* handle -> index into fan_way: lane P, which many children share */
+	struct rep_way **fan_way;
+	size_t fan_count, fan_cap;
+	struct rep_way lost;      /* for want of memory: takes nothing */
 	struct rep_map frontier;  /* own handle -> index into frontier_seq: FULL of the peer */
 	uint64_t *frontier_seq;
 	size_t frontier_count, frontier_cap;
@@ -223,6 +228,7 @@ struct rep_node {
 	struct rep_cert cert;     /* own */
 	struct rep_cert top;      /* the zone's top node */
 	bool is_top;
+	struct rep_policy policy; /* in use */
 	uint64_t inc, store_id;
 	struct rep_rng rng;
 	uint64_t last_hlc;

@@ -129,6 +129,7 @@ void rep_on_hello_send(struct rep_node *node, struct rep_link *link)
 	hello.profile = node->profile;
 	hello.max_frame = TR_FRAME_DATA_MAX;
 	hello.credit = link->credit;
+	hello.policy = node->policy.version;
 	hello.root_ver = node->root.version;
 	hello.version = (ProtobufCBinaryData){version_size, version};
 	hello.rcpt = rep_receipt_sum(node, node->cert.nid);
@@ -234,6 +235,7 @@ void rep_on_hello(struct rep_node *node, struct rep_link *link, const Terrace__M
 	rep_compare_digest(node, link, fd);
 	equal = memcmp(fd, hello->fd.data, 16) == 0;
 	w.proto = TR_PROTO_MAX;
+	w.policy = node->policy.version;
 	w.verdict = verdict(node, link, hello);
 	w.serial = rep_unit_find(node, link->peer) != NULL ? rep_unit_find(node, link->peer)->cert.serial : 0;
 	w.time_ms = (uint64_t)rep_node_now_ms(node);
@@ -253,6 +255,7 @@ void rep_on_hello(struct rep_node *node, struct rep_link *link, const Terrace__M
 		rep_link_down(node, link, false, "refused");
 		return;
 	}
+	rep_unit_find(node, link->peer)->policy = hello->policy;
 	if (hello->rcpt != rep_receipt_sum(node, link->peer))
 		rep_receipt_resend(node, link);
 	if (equal) {
@@ -304,6 +307,8 @@ int rep_on_welcome(struct rep_node *node, struct rep_link *link, const Terrace__
 	copy_version(link, w->version);
 	if (!node->has_offset)
 		rep_node_follow(node, w->time_ms, 0);
+	if (rep_unit_find(node, link->peer) != NULL)
+		rep_unit_find(node, link->peer)->policy = w->policy;
 	catch_up(node, w->head_ctr);
 	if (w->heads != rep_head_sum(node, node->cert.nid))
 		rep_head_resend(node);

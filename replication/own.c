@@ -204,7 +204,7 @@ static int64_t close_ms(const struct rep_node *node, const struct rep_open *open
 {
 	const struct rep_log *log = open->log;
 
-	if (log->id.lane == TR_LANE_X || log->id.lane == TR_LANE_E || node->is_top ||
+	if (log->id.lane == TR_LANE_X || log->id.lane == TR_LANE_P || log->id.lane == TR_LANE_E || node->is_top ||
 	    is_wanted(node, log, REP_WAY_UP) || is_wanted(node, log, REP_WAY_DOWN))
 		return 0;
 	return node->profile == TR_PROFILE_FIBRE ? CLOSE_FIBRE_MS : CLOSE_METERED_MS;

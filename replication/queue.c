@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "replication/queue.h"
 
+#include <stdlib.h>
+
 #include "proto/err.h"
+#include "proto/grow.h"
 #include "replication/log.h"
 #include "replication/unit.h"
 
@@ -9,16 +12,61 @@ unsigned rep_queue_class(uint8_t lane)
 {
 	switch (lane) {
 	case TR_LANE_E: return 0;
+	case TR_LANE_P:
 	case TR_LANE_X: return 1;
 	case TR_LANE_R: return 2;
 	default: return 3;
 	}
 }
 
-struct rep_way *rep_queue_way(const struct rep_link *link, struct rep_log *log)
+/* Lane P of a node goes to all its children, each with a place of its own. */
+static bool is_fan(const struct rep_link *link, const struct rep_log *log)
+{
+	return log->id.lane == TR_LANE_P && link->slot == REP_WAY_DOWN;
+}
+
+const struct rep_way *rep_queue_way_known(const struct rep_link *link, const struct rep_log *log)
+{
+	uint32_t at;
+	size_t pos;
+
+	if (!is_fan(link, log))
+		return &log->way[link->slot];
+	return rep_map_first(&link->fan, log->handle, &pos, &at) ? link->fan_way[at] : NULL;
+}
+
+static struct rep_way *fan_way(struct rep_link *link, const struct rep_log *log)
+{
+	struct rep_way **more, *way;
+	uint32_t at;
+	size_t pos;
+
+	if (rep_map_first(&link->fan, log->handle, &pos, &at))
+		return link->fan_way[at];
+	more = tr_grow(link->fan_way, link->fan_count, &link->fan_cap, sizeof(struct rep_way *));
+	if (more == NULL)
+		return NULL;
+	link->fan_way = more;
+	way = calloc(1, sizeof(*way));
+	if (way == NULL || !rep_map_add(&link->fan, log->handle, (uint32_t)link->fan_count)) {
+		free(way);
+		return NULL;
+	}
+	link->fan_way[link->fan_count++] = way;
+	return way;
+}
+
+struct rep_way *rep_queue_way(struct rep_link *link, struct rep_log *log)
 {
 	struct rep_way *way = &log->way[link->slot];
 
+	if (is_fan(link, log)) {
+		way = fan_way(link, log);
+		if (way == NULL) { /* nothing is sent there; the next session tries again */
+			link->lost = (struct rep_way){.parted = true, .ack_queued = true};
+			return &link->lost;
+		}
+	}
 	if (way->session != link->epoch) {
 		way->session = link->epoch;
 		way->sent = way->acked;
@@ -37,13 +85,38 @@ bool rep_queue_in_reach(const struct rep_node *node, const struct rep_link *link
 	return rep_unit_under(node, scope, below);
 }
 
+bool rep_queue_carries(const struct rep_node *node, const struct rep_link *link, const struct tr_log_id *id)
+{
+	struct tr_nid below = link->way == REP_WAY_UP ? node->cert.nid : link->peer;
+
+	return rep_unit_under(node, id->scope, below) ||
+	       (id->lane == TR_LANE_P && rep_unit_under(node, below, id->scope));
+}
+
+static struct rep_log *carried(const struct rep_node *node, const struct rep_link *link, struct rep_log *log)
+{
+	while (log != NULL && !rep_queue_carries(node, link, &log->id))
+		log = rep_log_get(node, log->next_in_scope);
+	return log;
+}
+
+struct rep_log *rep_queue_first(const struct rep_node *node, const struct rep_link *link, const struct rep_unit *scope)
+{
+	return carried(node, link, rep_log_get(node, scope->first_log));
+}
+
+struct rep_log *rep_queue_next(const struct rep_node *node, const struct rep_link *link, const struct rep_log *log)
+{
+	return carried(node, link, rep_log_get(node, log->next_in_scope));
+}
+
 struct rep_link *rep_queue_link(const struct rep_node *node, const struct rep_log *log, unsigned way)
 {
 	struct rep_link *link = NULL;
 
 	if (way == REP_WAY_UP) {
 		link = node->links[0];
-		if (!rep_unit_under(node, log->id.scope, node->cert.nid))
+		if (!rep_queue_carries(node, link, &log->id))
 			return NULL;
 	} else {
 		const struct rep_unit *child = rep_unit_child_towards(node, log->id.scope);
@@ -70,7 +143,7 @@ void rep_queue_send(struct rep_node *node, struct rep_link *link, struct rep_log
 	if (link->queue_head[cls] == 0)
 		link->queue_head[cls] = log->handle;
 	else
-		rep_log_get(node, link->queue_tail[cls])->way[link->slot].next_send = log->handle;
+		rep_queue_way(link, rep_log_get(node, link->queue_tail[cls]))->next_send = log->handle;
 	link->queue_tail[cls] = log->handle;
 }
 
@@ -83,8 +156,24 @@ static void note_waiting(struct rep_node *node, const struct rep_log *log)
 		child->waiting_dirty = node->counts_dirty = true;
 }
 
+static void offer_to_all(struct rep_node *node, struct rep_log *log)
+{
+	for (size_t i = 1; i < node->link_count; i++)
+		if (node->links[i]->state == REP_LINK_LIVE && node->links[i]->peer.v != 0 &&
+		    rep_queue_carries(node, node->links[i], &log->id))
+			rep_queue_send(node, node->links[i], log);
+}
+
 void rep_queue_offer(struct rep_node *node, struct rep_log *log)
 {
+	if (log->id.lane == TR_LANE_P) {
+		struct rep_link *up = rep_queue_link(node, log, REP_WAY_UP);
+
+		if (up != NULL)
+			rep_queue_send(node, up, log);
+		offer_to_all(node, log);
+		return;
+	}
 	for (unsigned way = 0; way < 2; way++) {
 		struct rep_link *link = rep_queue_link(node, log, way);
 
@@ -98,14 +187,16 @@ void rep_queue_offer(struct rep_node *node, struct rep_log *log)
 struct rep_log *rep_queue_take(struct rep_node *node, struct rep_link *link, unsigned cls)
 {
 	struct rep_log *log = rep_log_get(node, link->queue_head[cls]);
+	struct rep_way *way;
 
 	if (log == NULL)
 		return NULL;
-	link->queue_head[cls] = log->way[link->slot].next_send;
+	way = rep_queue_way(link, log);
+	link->queue_head[cls] = way->next_send;
 	if (link->queue_head[cls] == 0)
 		link->queue_tail[cls] = 0;
-	log->way[link->slot].queued = false;
-	log->way[link->slot].next_send = 0;
+	way->queued = false;
+	way->next_send = 0;
 	return log;
 }
 
@@ -129,7 +220,7 @@ void rep_queue_ack(struct rep_node *node, struct rep_link *link, struct rep_log 
 		link->ack_head = log->handle;
 		link->ack_since_ms = node->mono_ms;
 	} else {
-		rep_log_get(node, link->ack_tail)->way[link->slot].next_ack = log->handle;
+		rep_queue_way(link, rep_log_get(node, link->ack_tail))->next_ack = log->handle;
 	}
 	link->ack_tail = log->handle;
 }
@@ -137,14 +228,16 @@ void rep_queue_ack(struct rep_node *node, struct rep_link *link, struct rep_log 
 struct rep_log *rep_queue_take_ack(struct rep_node *node, struct rep_link *link)
 {
 	struct rep_log *log = rep_log_get(node, link->ack_head);
+	struct rep_way *way;
 
 	if (log == NULL)
 		return NULL;
-	link->ack_head = log->way[link->slot].next_ack;
+	way = rep_queue_way(link, log);
+	link->ack_head = way->next_ack;
 	if (link->ack_head == 0)
 		link->ack_tail = 0;
-	log->way[link->slot].ack_queued = false;
-	log->way[link->slot].next_ack = 0;
+	way->ack_queued = false;
+	way->next_ack = 0;
 	return log;
 }
 

@@ -91,7 +91,7 @@ int rep_record_store(const struct rep_record *rec, const struct rep_view *view)
 
 int rep_record_shown(const struct rep_record *rec, uint16_t group_id)
 {
-	enum rep_merge_kind merge = rep_record_group_merge(rec, group_id);
+	enum rep_merge_kind merge = rep_policy_merge(rec->policy, rec->kind, group_id);
 	struct rep_weight best = {0};
 	int found = -1;
 
@@ -111,13 +111,22 @@ int rep_record_shown(const struct rep_record *rec, uint16_t group_id)
 
 int rep_record_step_shown(const struct rep_record *rec)
 {
-	uint16_t alive[TR_STEPS_MAX];
-	size_t count = 0;
+	enum rep_merge_kind merge = rep_policy_merge(rec->policy, rec->kind, REP_FIELD_STATUS);
+	struct rep_weight best = {0};
+	int found = -1;
 
-	for (size_t i = 0; i < rec->step_count; i++)
-		if (rep_record_step_is_alive(&rec->steps[i]))
-			alive[count++] = (uint16_t)i;
-	return rep_record_best_step(rec, alive, count);
+	for (size_t i = 0; i < rec->step_count; i++) {
+		struct rep_weight w;
+
+		if (!rep_record_step_is_alive(&rec->steps[i]))
+			continue;
+		w = rep_record_step_shown_weight(rec, &rec->steps[i]);
+		if (found >= 0 && rep_record_weigh(merge, &w, &best, NULL) < 0)
+			continue;
+		best = w;
+		found = (int)i;
+	}
+	return found;
 }
 
 uint8_t rep_record_status(const struct rep_record *rec)

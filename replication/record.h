@@ -12,6 +12,7 @@
 #define REPLICATION_RECORD_H
 
 #include "replication/op.h"
+#include "replication/policy.h"
 #include "replication/schema.h"
 #include "replication/view.h"
 
@@ -68,6 +69,9 @@ struct rep_step {
 #define REP_RECORD_VALUES_MAX 2048
 
 struct rep_record {
+	/* Decides what is shown, nothing else.  Set once by whoever owns the record,
+	 * NULL = no policy; loading and initialising leave it alone. */
+	const struct rep_policy *policy;
 	uint8_t kind;
 	uint8_t lane;
 	struct tr_nid scope;     /* home */

@@ -25,18 +25,19 @@ struct rep_weight {
 int rep_record_weigh(enum rep_merge_kind merge, const struct rep_weight *a,
     const struct rep_weight *b, enum rep_rule *rule);
 struct rep_weight rep_record_cand_weight(const struct rep_cand *cand);
+/* By the ranks of status.c: for verdicts, which no policy touches. */
 struct rep_weight rep_record_step_weight(
+    const struct rep_record *rec, const struct rep_step *step);
+/* By the ranks of the policy: for what is shown. */
+struct rep_weight rep_record_step_shown_weight(
     const struct rep_record *rec, const struct rep_step *step);
 /* Order by (author, inc, seq), as of memcmp. */
 int rep_record_dot_order(
     const struct rep_weight *a, const struct rep_weight *b);
 
-/* Best step among `count` indexes; -1 if count is 0. */
+/* Best step among `count` indexes, for a verdict; -1 if count is 0. */
 int rep_record_best_step(
     const struct rep_record *rec, const uint16_t *steps, size_t count);
-/* Merge kind of a register or flow group. */
-enum rep_merge_kind rep_record_group_merge(
-    const struct rep_record *rec, uint16_t group);
 /* A legal step, with a status, that nothing overwrote. */
 bool rep_record_step_is_alive(const struct rep_step *step);
 

@@ -122,6 +122,15 @@ struct rep_weight rep_record_step_weight(
 	};
 }
 
+struct rep_weight rep_record_step_shown_weight(
+    const struct rep_record *rec, const struct rep_step *step)
+{
+	struct rep_weight w = rep_record_step_weight(rec, step);
+
+	w.rank = rep_policy_status_rank(rec->policy, rec->kind, step->status);
+	return w;
+}
+
 int rep_record_best_step(
     const struct rep_record *rec, const uint16_t *steps, size_t count)
 {
@@ -139,14 +148,6 @@ int rep_record_best_step(
 		found = steps[i];
 	}
 	return found;
-}
-
-enum rep_merge_kind rep_record_group_merge(
-    const struct rep_record *rec, uint16_t group)
-{
-	const struct rep_field *field = rep_schema_field(rec->kind, group);
-
-	return field != NULL ? field->merge : REP_MERGE_LWW;
 }
 
 bool rep_record_step_is_alive(const struct rep_step *step)

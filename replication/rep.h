@@ -119,6 +119,11 @@ struct rep_invite { /* the parent invites a unit */
 	uint8_t secret[TR_TOKEN_SECRET_SIZE];  /* only its derivatives are kept */
 };
 
+struct rep_policy_send { /* the top node sends a policy to all; the core gives the version */
+	uint64_t ticket;
+	const struct rep_policy_doc *doc; /* borrowed for the step */
+};
+
 enum rep_event_kind {
 	REP_EV_TICK = 1,
 	REP_EV_LINK_UP,      /* transport is there; for link 0 the dial worked */
@@ -126,6 +131,7 @@ enum rep_event_kind {
 	REP_EV_FRAME,        /* one Msg */
 	REP_EV_WRITE,
 	REP_EV_INVITE,
+	REP_EV_POLICY,       /* reply: version; TR_E_AUTH (not the top node), TR_E_INPUT, TR_E_LIMIT, TR_E_FULL */
 	REP_EV_PAUSE,        /* operator: stop a peer's link / go on / dial now */
 	REP_EV_CLOSE,        /* sign what waits in open segments: a bundle is about to be written */
 	REP_EV_BUNDLE_BEGIN, /* frames of a verified bundle head follow as BUNDLE_FRAME */
@@ -151,6 +157,7 @@ struct rep_event {
 	struct tr_bytes frame;     /* FRAME, BUNDLE_FRAME: one Msg, raw */
 	const struct rep_write *write;
 	const struct rep_invite *invite;
+	const struct rep_policy_send *policy;
 	enum rep_pause pause;
 	struct tr_nid peer;        /* PAUSE; BUNDLE_BEGIN: who wrote it */
 };
@@ -279,6 +286,7 @@ struct rep_link_info {
 	const char *last_error;    /* static or "" */
 	uint32_t rtt_ms;
 	uint64_t sent_bytes, received_bytes, sent_frames, received_frames, bad_frames;
+	uint32_t policy;           /* version that it uses, as far as is known */
 	uint64_t delay_p50_ms, delay_p95_ms; /* origin's stamp to acknowledgement, of the last 256 segments */
 	char version[32];
 };
@@ -300,6 +308,7 @@ struct rep_unit_info {
 	enum tr_peer_state state;
 	uint64_t waiting, waiting_bytes, oldest_s;
 	int64_t last_seen_ms, summary_ms;
+	uint32_t policy;           /* version that it uses, as far as is known here */
 	char version[32];
 };
 /* Own path from the top, then the own subtree in code order. */
@@ -309,6 +318,11 @@ TR_MUST_CHECK int rep_find_unit(const struct rep_node *node, const char *name, s
 bool rep_unit_get(const struct rep_node *node, struct tr_nid nid, struct rep_unit_info *out);
 /* True if `below` is `above` or under it. */
 bool rep_unit_is_under(const struct rep_node *node, struct tr_nid below, struct tr_nid above);
+
+/* The policy in use; lives as long as the node, changes in steps only. */
+const struct rep_policy *rep_policy_of(const struct rep_node *node);
+/* The document as it was sent.  0; TR_E_NOTFOUND: none came. */
+TR_MUST_CHECK int rep_policy_document(const struct rep_view *view, struct rep_policy_doc *out);
 
 struct rep_log_info {
 	uint32_t handle;

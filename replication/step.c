@@ -143,6 +143,7 @@ int rep_step(struct rep_node *node, const struct rep_view *view, const struct re
 	case REP_EV_FRAME: rep_on_frame(node, event); break;
 	case REP_EV_WRITE: rep_on_write(node, event->write); break;
 	case REP_EV_INVITE: rep_on_invite(node, event->invite); break;
+	case REP_EV_POLICY: rep_on_policy(node, event->policy); break;
 	case REP_EV_PAUSE: rep_on_pause(node, event); break;
 	case REP_EV_CLOSE: rep_own_close_all(node); break;
 	case REP_EV_BUNDLE_BEGIN:

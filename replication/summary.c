@@ -66,6 +66,7 @@ static void send(struct rep_node *node, struct rep_link *up, const struct rep_un
 	s.bytes = unit->waiting_bytes;
 	s.oldest_s = (uint32_t)unit->oldest_s;
 	s.last_seen_ms = (uint64_t)unit->last_seen_ms;
+	s.policy = unit->policy;
 	s.at_ms = (uint64_t)unit->summary_ms;
 	s.version = (ProtobufCBinaryData){strlen(unit->version), version};
 	msg.m_case = TERRACE__MSG__M_SUMMARY;
@@ -125,6 +126,7 @@ void rep_summary_take(struct rep_node *node, const struct rep_link *link, const 
 	unit->oldest_s = msg->oldest_s;
 	unit->last_seen_ms = (int64_t)msg->last_seen_ms;
 	unit->summary_ms = (int64_t)msg->at_ms;
+	unit->policy = msg->policy;
 	memset(unit->version, 0, sizeof(unit->version));
 	if (msg->version.len > 0 && msg->version.len < sizeof(unit->version))
 		memcpy(unit->version, msg->version.data, msg->version.len);

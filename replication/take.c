@@ -53,7 +53,8 @@ static int define(struct rep_node *node, struct rep_link *link, uint32_t h, cons
 	struct rep_log *log;
 	struct rep_way *way;
 
-	if (!rep_queue_in_reach(node, link, id->scope) || !rep_unit_on_path(node, id->author, id->scope)) {
+	if (!rep_queue_carries(node, link, id) || !rep_unit_on_path(node, id->author, id->scope) ||
+	    (id->lane == TR_LANE_P && id->author.v != id->scope.v)) {
 		rep_node_trace(node, REP_TRACE_SEG_SCOPE, link->peer, id->author.v, id->scope.v, NULL);
 		return TR_E_SCOPE;
 	}
@@ -107,7 +108,7 @@ int rep_take_logdef(struct rep_node *node, struct rep_link *link, const Terrace_
 	size_t pos;
 
 	if (def->h == 0 || id.author.v == 0 || id.inc == 0 || id.scope.v == 0 ||
-	    def->lane < TR_LANE_X || def->lane > TR_LANE_E)
+	    def->lane < TR_LANE_P || def->lane > TR_LANE_E)
 		return TR_E_INPUT;
 	if (rep_map_first(&link->theirs, def->h, &pos, &had) || rep_take_is_waiting(link, def->h))
 		return TR_E_INPUT;

@@ -40,6 +40,8 @@ void rep_waiting(const struct rep_node *node, const struct rep_view *view, struc
 		uint64_t acked = log->way[way].acked;
 		int64_t ms;
 
+		if (child.v != 0 && log->id.lane == TR_LANE_P)
+			continue; /* one for all children; who lags is told by its policy version */
 		if (log->seq + open <= acked || !rep_unit_under(node, log->id.scope, top))
 			continue;
 		out->ops += log->seq + open - acked;

@@ -139,7 +139,7 @@ struct rep_op *fold_step(struct fold *f, int author, uint8_t status)
 void fold_node_init(struct fold_node *n, const struct fold *f, uint32_t salt)
 {
 	memset(n, 0, sizeof(*n));
-	n->rec = malloc(sizeof(*n->rec));
+	n->rec = calloc(1, sizeof(*n->rec));
 	TR_ASSERT(n->rec != NULL);
 	/* What is not set must not be read: indexes and lengths go wrong then. */
 	memset(n->rec, 0xa5, sizeof(*n->rec));

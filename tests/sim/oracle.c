@@ -25,8 +25,8 @@ struct sim_oracle *sim_oracle_create(void)
 
 	TR_ASSERT(o != NULL);
 	o->arena = wire_arena_create();
-	o->scratch = malloc(sizeof(*o->scratch));
-	o->scratch2 = malloc(sizeof(*o->scratch2));
+	o->scratch = calloc(1, sizeof(*o->scratch));
+	o->scratch2 = calloc(1, sizeof(*o->scratch2));
 	o->op_scratch = malloc(sizeof(*o->op_scratch));
 	TR_ASSERT(o->arena != NULL);
 	TR_ASSERT(o->scratch != NULL);

@@ -75,7 +75,7 @@ static void a_record_comes_back_from_its_row(void **state)
 {
 	struct fold f;
 	struct fold_node n;
-	struct rep_record *back = malloc(sizeof(*back));
+	struct rep_record *back = calloc(1, sizeof(*back));
 	struct tr_hash before, after;
 
 	(void)state;
@@ -253,7 +253,7 @@ static void a_record_that_is_full_refuses_and_stays_whole(void **state)
 	static char reason[2001];
 	struct fold f;
 	struct fold_node n;
-	struct rep_record *copy = malloc(sizeof(*copy));
+	struct rep_record *copy = calloc(1, sizeof(*copy));
 	uint32_t valid = 0;
 
 	(void)state;
@@ -321,7 +321,7 @@ static void records_are_found_by_kind_and_prefix(void **state)
 {
 	struct memview *mv = memview_create();
 	struct rep_view view = memview_view(mv);
-	struct rep_record *rec = malloc(sizeof(*rec));
+	struct rep_record *rec = calloc(1, sizeof(*rec));
 	struct tr_rec_id id = {{0}}, ids[8];
 	uint8_t kinds[8];
 	const uint8_t tails[] = {0x10, 0x1f, 0x20, 0xff};
