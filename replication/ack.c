@@ -94,12 +94,11 @@ static void note_cert(struct rep_node *node, struct rep_link *link, struct tr_ni
 	rep_node_put(node, REP_T_PEER, rep_key_bytes(&key), rep_bytes(row, sizeof(row)));
 }
 
-/* All of the top node's documents are there: it uses what is used here. */
-static void note_policy(struct rep_node *node, const struct rep_link *link, const struct rep_log *log)
+void rep_ack_policy(struct rep_node *node, const struct rep_link *link, const struct rep_log *log, uint64_t seq)
 {
 	struct rep_unit *unit = rep_unit_find(node, link->peer);
 
-	if (unit == NULL || log->id.author.v != node->top.nid.v || unit->policy >= node->policy.version)
+	if (unit == NULL || seq != log->seq || log->id.author.v != node->top.nid.v || unit->policy >= node->policy.version)
 		return;
 	unit->policy = node->policy.version;
 	if (link->way == REP_WAY_DOWN)
@@ -125,8 +124,8 @@ int rep_ack_take(struct rep_node *node, struct rep_link *link, const Terrace__Fr
 			continue;
 		first = way->acked == 0;
 		way->acked = seq;
-		if (log->id.lane == TR_LANE_P && seq == log->seq)
-			note_policy(node, link, log);
+		if (log->id.lane == TR_LANE_P)
+			rep_ack_policy(node, link, log, seq);
 		rep_log_store(node, log);
 		if (first)
 			note_cert(node, link, log->id.author);

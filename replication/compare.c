@@ -329,6 +329,8 @@ static void settle(struct rep_node *node, struct rep_link *link)
 			if (rep_map_first(&link->frontier, log->handle, &pos, &at))
 				seq = link->frontier_seq[at];
 			way->acked = way->sent = seq < log->seq ? seq : log->seq;
+			if (log->id.lane == TR_LANE_P)
+				rep_ack_policy(node, link, log, way->acked);
 			if (link->is_bundle)
 				note_file(node, link, log, way->acked);
 			else if (way->acked != before && log->stored)

@@ -53,7 +53,7 @@ static void add_item(struct fold *f, const struct rep_field *field, unsigned ind
 	it = &f->item[f->count++];
 	*it = (struct item){.group = field->group_id, .op = index, .dot = cause->dot, .author = cause->author.v,
 	    .inc = cause->inc, .hlc = cause->hlc.v, .level = cause->level, .clockq = cause->clockq,
-	    .merge = field->merge, .stands = true};
+	    .merge = sim_policy_merge(f->world, f->host, field), .stands = true};
 	if (field->merge != REP_MERGE_FLOW)
 		return;
 	it->status = op->kind == TR_OP_CREATE ? FIRST_STATUS : 0;
@@ -102,13 +102,15 @@ static void fold(struct fold *f)
 static const int CASE_RANK[] = {0, 10, 20, 25, 30, 35, 40, 45, 50, 50, 55, 60, 65, 70, 80};
 static const int DIRECTIVE_RANK[] = {0, 10, 20, 30, 35, 50, 60, 55, 80, 80};
 
-static int rank(uint8_t kind, int64_t status)
+static int rank(const struct fold *f, int64_t status)
 {
+	uint8_t kind = f->kind;
 	size_t n = kind == TR_KIND_CASE ? sizeof(CASE_RANK) / sizeof(int) : sizeof(DIRECTIVE_RANK) / sizeof(int);
 
 	if (status < 0 || (size_t)status >= n)
 		return -1;
-	return kind == TR_KIND_CASE ? CASE_RANK[status] : DIRECTIVE_RANK[status];
+	return sim_policy_rank(f->world, f->host, kind, status,
+	    kind == TR_KIND_CASE ? CASE_RANK[status] : DIRECTIVE_RANK[status]);
 }
 
 #define BY(a, b)                                                                                                       \
@@ -118,10 +120,10 @@ static int rank(uint8_t kind, int64_t status)
 	} while (0)
 
 /* True if x is shown rather than y. */
-static bool wins(uint8_t kind, const struct item *x, const struct item *y)
+static bool wins(const struct fold *f, const struct item *x, const struct item *y)
 {
 	if (x->merge == REP_MERGE_FLOW)
-		BY(rank(kind, x->status), rank(kind, y->status));
+		BY(rank(f, x->status), rank(f, y->status));
 	if (x->merge == REP_MERGE_FLOW || x->merge == REP_MERGE_AUTH)
 		BY(-(int)x->level, -(int)y->level);
 	if (x->merge == REP_MERGE_GROUND)
@@ -141,7 +143,7 @@ static const struct item *winner(const struct fold *f, uint16_t group)
 
 	for (unsigned i = 0; i < f->count; i++)
 		if (f->item[i].group == group && f->item[i].stands &&
-		    (best == NULL || wins(f->kind, &f->item[i], best)))
+		    (best == NULL || wins(f, &f->item[i], best)))
 			best = &f->item[i];
 	return best;
 }
@@ -229,6 +231,7 @@ void sim_check_fold(struct sim_world *world, unsigned host, unsigned r)
 	f->count = 0;
 	f->is_complete = true;
 	sim_oracle_ops(world, host, r, take_op, f);
+	rec->policy = rep_policy_of(world->host[host].node);
 	if (rep_record_find(rec, &world->host[host].view, &world->oracle->rec[r].id) != 0)
 		sim_fail(world, host, "7", "a record went away");
 	sim_check_rows(world, host, r);

@@ -23,7 +23,8 @@ static void check_log(struct sim_world *world, unsigned host, const struct rep_l
 
 	if (scope == SIM_NONE || author == SIM_NONE)
 		sim_fail(world, host, "4", "log of an unknown unit");
-	if (!sim_is_over(world, host, scope))
+	if (!sim_is_over(world, host, scope) &&
+	    (log->id.lane != TR_LANE_P || author != scope || !sim_is_over(world, scope, host)))
 		sim_fail(world, host, "4", "holds a log of %s's scope", world->host[scope].name);
 	if (!sim_is_over(world, author, scope))
 		sim_fail(world, host, "1", "%s wrote in %s's scope", world->host[author].name,

@@ -224,6 +224,10 @@ void sim_act_weather(struct sim_world *world, struct sim_rng *rng, unsigned host
 void sim_watch_frame(struct sim_world *world, unsigned host, uint32_t link, struct tr_bytes frame);
 void sim_watch_trace(struct sim_world *world, unsigned host, const struct rep_trace *trace);
 
+/* --- act_policy.c: what the policy that a host uses says, from the documents as they were sent --- */
+enum rep_merge_kind sim_policy_merge(const struct sim_world *world, unsigned host, const struct rep_field *field);
+int sim_policy_rank(const struct sim_world *world, unsigned host, uint8_t kind, int64_t status, int otherwise);
+
 /* --- check_*.c --- */
 void sim_check_store(struct sim_world *world, unsigned host);   /* 1 2 3 4 6 10 */
 bool sim_check_delivered(struct sim_world *world, unsigned rec); /* 22 */
