@@ -80,14 +80,25 @@ static bool is_same(struct rep_node *node, struct tr_bytes bytes)
 	       memcmp(row.data + ROW_HEAD, bytes.data, bytes.size) == 0;
 }
 
-/* Of two documents of one version the first stays; every node must find the same first. */
-static bool is_before(const struct rep_cause *cause, const struct rep_policy *used)
+/* Of two documents of one version the first stays; every node must find the
+ * same first, also if both have the same place in two branches of a log. */
+static bool is_before(struct rep_node *node, const struct rep_cause *cause, struct tr_bytes bytes)
 {
+	const struct rep_policy *used = &node->policy;
+	struct tr_bytes row;
+	int c;
+
 	if (cause->hlc.v != used->hlc.v)
 		return cause->hlc.v < used->hlc.v;
 	if (cause->inc != used->inc)
 		return cause->inc < used->inc;
-	return cause->dot.seq < used->seq;
+	if (cause->dot.seq != used->seq)
+		return cause->dot.seq < used->seq;
+	if (row_get(node, &row) != 0)
+		return false;
+	row = rep_bytes(row.data + ROW_HEAD, row.size - ROW_HEAD);
+	c = memcmp(bytes.data, row.data, bytes.size < row.size ? bytes.size : row.size);
+	return c != 0 ? c < 0 : bytes.size < row.size;
 }
 
 static void compare(struct rep_node *node, const struct rep_policy_doc *doc, const struct rep_cause *cause,
@@ -99,12 +110,10 @@ static void compare(struct rep_node *node, const struct rep_policy_doc *doc, con
 		use(node, doc, cause, bytes);
 		return;
 	}
-	if (doc->version < used->version || (cause->inc == used->inc && cause->dot.seq == used->seq))
+	if (doc->version < used->version || is_same(node, bytes))
 		return; /* an older one that came late, or this one again */
-	if (is_same(node, bytes))
-		return;
 	rep_node_trace(node, REP_TRACE_POLICY_TWICE, cause->author, doc->version, cause->dot.seq, NULL);
-	if (is_before(cause, used))
+	if (is_before(node, cause, bytes))
 		use(node, doc, cause, bytes);
 }
 

@@ -304,8 +304,10 @@ static struct rep_record *record_of(struct work *w, const struct rep_log *log)
 	if (*rec != NULL)
 		return *rec;
 	*rec = malloc(sizeof(**rec));
-	if (*rec != NULL)
+	if (*rec != NULL) {
+		(*rec)->policy = NULL; /* nothing is shown */
 		rep_record_init(*rec, w->op.type, w->id, log->id.scope, log->id.lane);
+	}
 	return *rec;
 }
 
@@ -509,6 +511,8 @@ int rep_refold_compare(const struct rep_view *view, const struct tr_rec_id *id,
 	bool same = recs != NULL;
 	int rc = recs != NULL ? 0 : TR_E_NOMEM;
 
+	if (recs != NULL)
+		recs[0].policy = recs[1].policy = NULL;
 	for (; rc == 0 && same && rep_overlay_next(folded, after, &row); after = &row)
 		if (row.table != REP_T_REC)
 			rc = same_row(view, &row, &same);
