@@ -139,10 +139,11 @@ struct rep_op *fold_step(struct fold *f, int author, uint8_t status)
 void fold_node_init(struct fold_node *n, const struct fold *f, uint32_t salt)
 {
 	memset(n, 0, sizeof(*n));
-	n->rec = calloc(1, sizeof(*n->rec));
+	n->rec = malloc(sizeof(*n->rec));
 	TR_ASSERT(n->rec != NULL);
 	/* What is not set must not be read: indexes and lengths go wrong then. */
 	memset(n->rec, 0xa5, sizeof(*n->rec));
+	n->rec->policy = NULL;
 	fold_node_reset(n, f, salt);
 }
 
@@ -210,6 +211,7 @@ void fold_apply(struct fold_node *n, const struct fold *f, int op)
 		rc = rep_record_store(n->rec, &n->view);
 		TR_ASSERT(rc == 0);
 		memset(n->rec, 0xa5, sizeof(*n->rec));
+	n->rec->policy = NULL;
 		rc = rep_record_load(n->rec, &n->view, f->kind, &id);
 		TR_ASSERT(rc == 0);
 	}
