@@ -11,7 +11,7 @@
 #include "replication/keys.h"
 #include "replication/link.h"
 #include "replication/log.h"
-#include "replication/on.h"
+#include "replication/policy_use.h"
 #include "replication/own.h"
 #include "replication/plan.h"
 #include "replication/receipt.h"
@@ -142,7 +142,7 @@ int rep_create(struct rep_node **out, const struct rep_conf *conf, const struct 
 		rep_head_load(node);
 		rep_receipt_load(node);
 		load_links(node);
-		rep_on_policy_load(node);
+		rep_policy_load(node);
 		load_hours(node);
 	}
 	rc = node->rc;

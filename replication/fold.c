@@ -6,7 +6,7 @@
 #include "proto/err.h"
 #include "replication/branch.h"
 #include "replication/keys.h"
-#include "replication/on.h"
+#include "replication/policy_use.h"
 #include "replication/status.h"
 #include "replication/trust.h"
 #include "replication/unit.h"
@@ -269,7 +269,10 @@ void rep_fold_entry(struct rep_node *node, const struct rep_fold *fold, uint64_t
 		return;
 	}
 	if (op->kind == TR_OP_POLICY) {
-		rep_on_policy_op(node, fold, seq, op);
+		struct rep_cause cause;
+
+		rep_fold_cause(fold, seq, op->dt_ms, &cause);
+		rep_policy_take(node, &fold->log->id, &cause, op);
 		return;
 	}
 	if (fold->log->id.lane == TR_LANE_P)

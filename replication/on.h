@@ -6,7 +6,7 @@
 #ifndef REPLICATION_ON_H
 #define REPLICATION_ON_H
 
-#include "replication/fold.h"
+#include "replication/node.h"
 
 void rep_on_link_up(struct rep_node *node, const struct rep_event *event);
 void rep_on_link_down(struct rep_node *node, const struct rep_event *event);
@@ -17,10 +17,6 @@ void rep_on_policy(struct rep_node *node, const struct rep_policy_send *send);
 void rep_on_pause(struct rep_node *node, const struct rep_event *event);
 void rep_on_bundle(struct rep_node *node, const struct rep_event *event);
 
-/* on_policy.c */
-void rep_on_policy_load(struct rep_node *node);
-/* A POLICY op, in order and verified. */
-void rep_on_policy_op(struct rep_node *node, const struct rep_fold *fold, uint64_t seq, const struct rep_op *op);
 /* on_hello.c */
 void rep_on_hello(struct rep_node *node, struct rep_link *link, const Terrace__Msg *msg);
 int rep_on_welcome(struct rep_node *node, struct rep_link *link, const Terrace__Welcome *msg);
