@@ -11,7 +11,7 @@ COV_GOAL  ?= 95
 cov: ## branch coverage of replication/; COV_SEEDS= of the simulator, COV_GOAL= percent
 	@$(MAKE) --no-print-directory CONFIG=cov DEPS=no all build/cov/tests/sim/sim >/dev/null
 	@find build/cov -name '*.gcda' -delete
-	@$(MAKE) --no-print-directory CONFIG=cov DEPS=no check-unit check-prop | tail -1
+	@$(MAKE) --no-print-directory CONFIG=cov DEPS=no check-unit check-prop check-corpus | tail -1
 	@$(MAKE) --no-print-directory CONFIG=cov DEPS=no check-oracle SEEDS=$(COV_SEEDS) | tail -1
 	@$(MAKE) --no-print-directory CONFIG=cov DEPS=no check-sim SEEDS=$(COV_SEEDS) | tail -1
 	@$(MAKE) --no-print-directory cov-report
