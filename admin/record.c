@@ -5,6 +5,7 @@
 #include "admin/mem.h"
 #include "admin/out.h"
 #include "admin/text.h"
+#include "admin/transfer.h"
 #include "admin/value.h"
 #include "admin/view.h"
 #include "admin/when.h"
@@ -328,6 +329,7 @@ static void show_record(const struct tc_run *run, const json_t *data)
 	show_steps(run, json_object_get(data, "steps"));
 	show_notes(run, json_object_get(data, "notes"));
 	show_history(run, json_object_get(data, "history"));
+	tc_transfer_show(run, data);
 	if (json_array_size(conflicts) > 0)
 		tc_out_remark(run, _("Two values for one field: terracectl conflicts %.18s"),
 		    tc_view_text(data, "id"));
@@ -431,6 +433,8 @@ int tc_cmd_record_list(struct tc_run *run)
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		tc_mem_set_text(args, names[i], tc_args_get(run, names[i]));
+	if (tc_args_has(run, "moved"))
+		tc_mem_set(args, "moved", json_true());
 	if (limit != NULL)
 		tc_mem_set(args, "limit", json_integer(atoll(limit)));
 	rc = set_time(run, args, "due", "due_before", TC_WHEN_AHEAD);

@@ -386,6 +386,26 @@ static void write_status(struct writer *w, const struct key *key)
 	td_json_string(&w->json, name);
 }
 
+/* Of a case that went elsewhere.  The path, not the nid: who stands below the
+ * old home does not know the new one, and the bytes are the same everywhere. */
+static void write_moved_to(struct writer *w, const struct key *key)
+{
+	struct rep_moved moved;
+
+	if (!rep_record_moved(w->rec, &moved))
+		return;
+	td_json_key(&w->json, key->name);
+	write_id(w, (struct tr_bytes){moved.id.b, sizeof(moved.id.b)});
+}
+
+static void write_moved_path(struct writer *w, const struct key *key)
+{
+	struct rep_moved moved;
+
+	if (rep_record_moved(w->rec, &moved))
+		put_text_key(w, key->name, moved.path);
+}
+
 static void write_rec_id(struct writer *w, const struct key *key)
 {
 	td_json_key(&w->json, key->name);
@@ -408,6 +428,8 @@ static void write_kind(struct writer *w, const struct key *key)
 
 static void (*writer_of(const struct rep_field *field))(struct writer *, const struct key *)
 {
+	if (field->type == REP_TYPE_UNIT && field->kind == TR_KIND_CASE && (field->flags & REP_FF_MACHINE) != 0)
+		return NULL; /* of another branch; its path is there */
 	switch (field->merge) {
 	case REP_MERGE_SET: return write_set;
 	case REP_MERGE_COUNT: return write_count;
@@ -441,6 +463,8 @@ static size_t collect_keys(const struct rep_record *rec, struct key keys[static 
 	    {"dispatched_at", write_stage, NULL, REP_CASE_DISPATCHED},
 	    {"filed_at", write_stage, NULL, REP_CASE_FILED},
 	    {"handled_at", write_stage, NULL, REP_CASE_HANDLED},
+	    {"moved_path", write_moved_path, NULL, 0},
+	    {"moved_to", write_moved_to, NULL, 0},
 	    {"verified_at", write_stage, NULL, REP_CASE_VERIFIED},
 	};
 	const struct rep_field *field;

@@ -105,6 +105,7 @@ static const char *op_name(uint32_t kind)
 	case TR_OP_NOTE: return "note";
 	case TR_OP_TAG: return "tag";
 	case TR_OP_COUNT: return "count";
+	case TR_OP_TRANSFER: return "transfer";
 	case TR_OP_CERT: return "cert";
 	default: return "unknown";
 	}

@@ -138,6 +138,8 @@ int td_ctl_record_show(struct td_ctl_call *call, json_t **out)
 	td_ctl_put(data, "record", canon);
 	td_ctl_put(data, "steps", steps_json(call, rec));
 	rc = put_notes(call, rec, data);
+	if (rc == 0)
+		rc = td_ctl_put_move(call, data);
 	if (rc == 0 && td_ctl_arg_bool(call, "history"))
 		rc = td_ctl_put_history(call, data);
 	if (rc != 0)
@@ -154,7 +156,7 @@ struct listing {
 	struct tr_nid owner;
 	int64_t status, due_before, since;
 	size_t limit;
-	bool has_after;
+	bool has_after, shows_moved;
 	struct tr_rec_id after;
 	json_t *records;
 	bool has_more;
@@ -183,6 +185,9 @@ static bool fits(struct td_ctl_call *call, const struct listing *l, const struct
 	if (l->owner.v != 0 && !rep_unit_is_under(td_ctl_node(call), rec->scope, l->owner))
 		return false;
 	if (l->status != 0 && rep_record_status(rec) != l->status)
+		return false;
+	if (l->status == 0 && !l->shows_moved && rec->kind == TR_KIND_CASE &&
+	    rep_record_status(rec) == REP_CASE_MOVED)
 		return false;
 	if (l->since != 0 && td_ctl_hlc_ms(rec->changed) < l->since)
 		return false;
@@ -219,6 +224,8 @@ static json_t *row_json(struct td_ctl_call *call, const struct rep_record *rec)
 	td_ctl_put_field(call, o, rec, "source");
 	td_ctl_put_field(call, o, rec, "source_id");
 	td_ctl_put_bool(o, "conflict", td_canon_conflict(rec, 0) != NULL);
+	if (rec->kind == TR_KIND_CASE)
+		td_ctl_put_field(call, o, rec, "moved_to");
 	return o;
 }
 
@@ -298,6 +305,7 @@ static int read_listing(struct td_ctl_call *call, struct listing *l)
 	if (rc == 0 && (limit < 1 || limit > LIST_MAX))
 		rc = td_ctl_error(call, TR_E_USAGE, "limit: 1 to %d", LIST_MAX);
 	l->limit = (size_t)limit;
+	l->shows_moved = td_ctl_arg_bool(call, "moved");
 	if (rc == 0)
 		rc = td_ctl_arg_unit(call, "owner", &l->owner);
 	if (rc == 0)

@@ -8,6 +8,8 @@
 /* Canonical export object of td_ctl_record(). */
 TR_MUST_CHECK int td_ctl_canon(struct td_ctl_call *call, json_t **out);
 json_t *td_ctl_conflict_names(const struct rep_record *rec);
+/* Where td_ctl_record() went, came from, and what was late (ctl_transfer.c). */
+TR_MUST_CHECK int td_ctl_put_move(struct td_ctl_call *call, json_t *data);
 /* "history" of td_ctl_record() (ctl_history.c). */
 TR_MUST_CHECK int td_ctl_put_history(struct td_ctl_call *call, json_t *data);
 /* Shown value of a register by name; null if none. */

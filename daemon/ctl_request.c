@@ -22,6 +22,7 @@ static const struct verb {
     {"record put", td_ctl_record_put},
     {"record show", td_ctl_record_show},
     {"record list", td_ctl_record_list},
+    {"record transfer", td_ctl_record_transfer},
     {"trace", td_ctl_trace},
     {"conflicts", td_ctl_conflicts},
     {"conflict resolve", td_ctl_conflict_resolve},

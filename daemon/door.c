@@ -49,6 +49,13 @@ static int word_home(struct td_door *door, const struct td_door_member *m)
 	return td_door_find_unit(door, m, m->value.text, &door->write->home);
 }
 
+static int word_move_to(struct td_door *door, const struct td_door_member *m)
+{
+	if (m->value.type != TD_JSON_TEXT)
+		return td_door_wrong_type(door, m, "a text");
+	return td_door_find_unit(door, m, m->value.text, &door->write->move_to);
+}
+
 static int word_key(struct td_door *door, const struct td_door_member *m)
 {
 	int rc = want_text(door, m, TR_KEY_MAX);
@@ -110,6 +117,7 @@ static const struct {
     {"kind", word_kind},
     {"id", word_id},
     {"home", word_home},
+    {"move_to", word_move_to},
     {"key", word_key},
     {"by", word_by},
     {"if_version", word_if_version},
@@ -259,6 +267,27 @@ static int read_members(struct td_door *door, uint8_t *line, size_t size)
 	}
 }
 
+/* What goes elsewhere is changed there, not on the way. */
+static int check_move(struct td_door *door)
+{
+	static const char *const allowed[] = {"kind", "id", "key", "by", "if_version", "move_to", "source",
+	    "source_id", "reason"};
+
+	if (door->write->kind != TR_KIND_CASE)
+		return td_door_refuse(door, TR_E_TYPE, (struct tr_bytes){0}, "only cases are moved");
+	for (size_t i = 0; i < door->member_count; i++) {
+		const struct td_door_member *m = &door->members[i];
+		bool found = false;
+
+		for (size_t k = 0; k < sizeof(allowed) / sizeof(allowed[0]); k++)
+			found |= td_door_is(m->name, allowed[k]);
+		if (!found)
+			return td_door_refuse(door, TR_E_INPUT, m->name,
+			    "%.*s cannot stand in a line with move_to", TD_DOOR_NAME(m));
+	}
+	return 0;
+}
+
 /* A bare step of a directive by its id is fine; a new one needs targets. */
 static int check_whole(struct td_door *door)
 {
@@ -270,7 +299,7 @@ static int check_whole(struct td_door *door)
 		return td_door_refuse(door, TR_E_INPUT, (struct tr_bytes){0},
 		    "a line about a directive needs the id of its record");
 	}
-	return 0;
+	return w->move_to.v != 0 ? check_move(door) : 0;
 }
 
 int td_door_read(struct td_door *door, const struct rep_node *node, uint8_t *line,
@@ -298,7 +327,7 @@ int td_door_read(struct td_door *door, const struct rep_node *node, uint8_t *lin
 		rc = read_member(door, &door->members[i]);
 	if (rc == 0)
 		rc = check_whole(door);
-	out->must_exist = out->kind == TR_KIND_DIRECTIVE;
+	out->must_exist = out->kind == TR_KIND_DIRECTIVE || out->move_to.v != 0;
 	out->values = door->values;
 	out->value_count = door->value_count;
 	return rc;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/door.h"
+#include "daemon/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -77,6 +78,11 @@ static void explain_step(const struct rep_reply *reply, struct td_door_error *er
 		    "no such record is held here, and a new one cannot begin with '%s'", to);
 		return;
 	}
+	if (reply->why == REP_WHY_REASON && reply->status_to == REP_CASE_MOVED) {
+		snprintf(error->field, sizeof(error->field), "%s", "reason");
+		snprintf(error->message, sizeof(error->message), "a move to another home needs a reason");
+		return;
+	}
 	if (reply->why == REP_WHY_REASON) {
 		snprintf(error->field, sizeof(error->field), "%s", "reason");
 		snprintf(error->message, sizeof(error->message),
@@ -84,6 +90,11 @@ static void explain_step(const struct rep_reply *reply, struct td_door_error *er
 		    reply->status_to == REP_CASE_SUSPENDED && reply->kind == TR_KIND_CASE
 			? " and a time `until`"
 			: "");
+		return;
+	}
+	if (reply->status_to == REP_CASE_MOVED && reply->kind == TR_KIND_CASE) {
+		snprintf(error->message, sizeof(error->message), "a case is moved with a unit that it goes to");
+		snprintf(error->hint, sizeof(error->hint), "terracectl record transfer ID --to UNIT --reason TEXT");
 		return;
 	}
 	if (reply->why == REP_WHY_SAME_PERSON) {
@@ -115,6 +126,12 @@ static void explain_auth(const struct rep_reply *reply, struct td_door_error *er
 	char caps[120] = "";
 	size_t used = 0;
 
+	if (reply->why == REP_WHY_BOTH) {
+		snprintf(error->message, sizeof(error->message), "%s", rep_why_name(reply->why));
+		snprintf(error->hint, sizeof(error->hint),
+		    "ask the unit that stands over both: the street, or the top node");
+		return;
+	}
 	if (reply->why == REP_WHY_IMPORT) {
 		snprintf(error->field, sizeof(error->field), "imported");
 		snprintf(error->message, sizeof(error->message),
@@ -168,6 +185,48 @@ static void explain_input(const struct rep_reply *reply, struct td_door_error *e
 		snprintf(error->hint, sizeof(error->hint), "this field is set once, when the record is created");
 }
 
+static const char *unit_name(const struct rep_node *node, struct tr_nid nid, struct rep_unit_info *unit)
+{
+	return rep_unit_get(node, nid, unit) && unit->unit[0] != '\0' ? unit->unit : "?";
+}
+
+/* It went elsewhere: under which id, and where. */
+static void explain_elsewhere(const struct rep_reply *reply, struct td_door_error *error)
+{
+	char id[TD_UUID_SIZE];
+
+	td_text_write_uuid(&reply->moved_to, id);
+	snprintf(error->message, sizeof(error->message), "the case has gone to %s, as record %s",
+	    reply->moved_path[0] != '\0' ? reply->moved_path : "another home", id);
+	snprintf(error->hint, sizeof(error->hint), "write to record %s; the old one only tells its history", id);
+}
+
+static void explain_move(const struct rep_node *node, const struct rep_reply *reply, struct td_door_error *error)
+{
+	struct rep_unit_info unit;
+
+	switch (reply->rc) {
+	case TR_E_ELSEWHERE: explain_elsewhere(reply, error); break;
+	case TR_E_HOME:
+		snprintf(error->message, sizeof(error->message), "%s is its home already",
+		    unit_name(node, reply->unit, &unit));
+		break;
+	case TR_E_ENDED:
+		snprintf(error->hint, sizeof(error->hint), "reopen the case first, if its work goes on");
+		break;
+	case TR_E_SUCCEEDED:
+		if (reply->moved_path[0] != '\0')
+			snprintf(error->message, sizeof(error->message),
+			    "the unit is closed; its work goes on in %s", reply->moved_path);
+		break;
+	case TR_E_GAP:
+		snprintf(error->message, sizeof(error->message), "the copy that another unit made has not arrived yet");
+		snprintf(error->hint, sizeof(error->hint), "decide when it is here (`terracectl wait idle`)");
+		break;
+	default: break;
+	}
+}
+
 void td_door_explain(const struct rep_node *node, const struct rep_reply *reply,
     struct td_door_error *error)
 {
@@ -188,6 +247,11 @@ void td_door_explain(const struct rep_node *node, const struct rep_reply *reply,
 		    "the record changed since you opened it; it has version %u now", reply->version);
 		snprintf(error->hint, sizeof(error->hint), "read it again and decide anew");
 		break;
+	case TR_E_ELSEWHERE:
+	case TR_E_HOME:
+	case TR_E_ENDED:
+	case TR_E_SUCCEEDED:
+	case TR_E_GAP: explain_move(node, reply, error); break;
 	case TR_E_FULL:
 		snprintf(error->hint, sizeof(error->hint),
 		    "nothing was taken; raise store.max_size or free the disk (`terracectl store stat`)");

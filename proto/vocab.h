@@ -58,9 +58,10 @@ enum tr_op_kind {
 	TR_OP_NOTE = 3, /* adds an item to a list */
 	TR_OP_TAG = 4,  /* adds to, removes from a set */
 	TR_OP_COUNT = 5,
+	TR_OP_TRANSFER = 10, /* the record goes on under another home */
 	TR_OP_CERT = 11,
 	TR_OP_POLICY = 14, /* lane P only */
-	/* 6 ATTACH 7 ERASE 8 ERASED 9 KEYGRANT 10 TRANSFER 12 CUT 13 CKPT
+	/* 6 ATTACH 7 ERASE 8 ERASED 9 KEYGRANT 12 CUT 13 CKPT
 	 * are kept.  Unknown kinds are stored and forwarded. */
 };
 

@@ -6,13 +6,13 @@
 #include "proto/err.h"
 #include "replication/branch.h"
 #include "replication/keys.h"
+#include "replication/late.h"
 #include "replication/policy_use.h"
 #include "replication/status.h"
 #include "replication/trust.h"
 #include "replication/unit.h"
 
 #define TWINS_MAX 16
-#define DT_MAX ((int64_t)24 * 3600 * 1000)
 /* field ids of schema.def */
 #define F_SOURCE 1
 #define F_SOURCE_ID 2
@@ -22,15 +22,6 @@
 #define F_UNIT_CAPS 3
 #define F_UNIT_TITLE 4
 #define F_CERT 1
-
-struct tr_hlc rep_fold_hlc(struct tr_hlc base, int64_t dt_ms)
-{
-	if (dt_ms < 0)
-		dt_ms = 0;
-	if (dt_ms > DT_MAX)
-		dt_ms = DT_MAX;
-	return (struct tr_hlc){base.v + ((uint64_t)dt_ms << 16)};
-}
 
 bool rep_fold_seen(const struct rep_node *node, struct rep_fold *fold)
 {
@@ -51,6 +42,7 @@ void rep_fold_cause(const struct rep_fold *fold, uint64_t seq, int64_t dt_ms, st
 	out->inc = fold->log->id.inc;
 	out->level = fold->level;
 	out->caps = fold->caps;
+	out->path = fold->path;
 	out->hlc = rep_fold_hlc(fold->hlc, dt_ms);
 	out->clockq = fold->clockq;
 	out->seen = fold->seen;
@@ -198,6 +190,9 @@ static void announce(struct rep_node *node, const struct rep_op *op,
 	else if (op->type == TR_KIND_DIRECTIVE && moved)
 		rep_node_trace_rec(node, REP_TRACE_DIRECTIVE_STEP, cause->author, op->type, &op->rec,
 		    applied->status_before, applied->status_after);
+	if (op->type == TR_KIND_CASE && moved && applied->status_after == REP_CASE_MOVED)
+		rep_node_trace_rec(node, REP_TRACE_CASE_MOVED, cause->author, op->type, &op->rec,
+		    applied->status_before, applied->status_after);
 	if (op->type == TR_KIND_CASE && moved && applied->status_after == REP_CASE_RETURNED)
 		rep_node_trace_rec(node, REP_TRACE_CASE_RETURNED, cause->author, op->type, &op->rec,
 		    applied->status_before, applied->status_after);
@@ -252,6 +247,7 @@ void rep_fold_op(struct rep_node *node, const struct rep_fold *fold, uint64_t se
 	}
 	mark_conflicts(node, op, &cause, applied);
 	announce(node, op, &cause, applied);
+	rep_late_fold(node, op, &cause, applied);
 }
 
 void rep_fold_entry(struct rep_node *node, const struct rep_fold *fold, uint64_t seq, struct tr_bytes entry)
@@ -277,7 +273,7 @@ void rep_fold_entry(struct rep_node *node, const struct rep_fold *fold, uint64_t
 	}
 	if (fold->log->id.lane == TR_LANE_P)
 		return; /* no records there: it goes where they must not */
-	if (op->kind < TR_OP_CREATE || op->kind > TR_OP_COUNT ||
+	if (((op->kind < TR_OP_CREATE || op->kind > TR_OP_COUNT) && op->kind != TR_OP_TRANSFER) ||
 	    rep_schema_kind_name(op->type) == NULL)
 		return;
 	rep_fold_op(node, fold, seq, op, false, &applied);

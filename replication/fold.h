@@ -15,6 +15,7 @@ struct rep_fold {
 	struct rep_log *log;
 	uint8_t level;
 	uint32_t caps;
+	struct tr_bytes path; /* of the author's unit; borrowed */
 	struct tr_hlc hlc; /* of the first op */
 	uint8_t clockq;
 	struct rep_seen seen[REP_SEEN_MAX];
@@ -25,7 +26,16 @@ struct rep_fold {
  * False: more rows than there can be. */
 bool rep_fold_seen(const struct rep_node *node, struct rep_fold *fold);
 /* Stamp of an op: the segment's, moved by dt_ms (bounded). */
-struct tr_hlc rep_fold_hlc(struct tr_hlc base, int64_t dt_ms);
+static inline struct tr_hlc rep_fold_hlc(struct tr_hlc base, int64_t dt_ms)
+{
+	int64_t most = (int64_t)24 * 3600 * 1000;
+
+	if (dt_ms < 0)
+		dt_ms = 0;
+	if (dt_ms > most)
+		dt_ms = most;
+	return (struct tr_hlc){base.v + ((uint64_t)dt_ms << 16)};
+}
 void rep_fold_cause(const struct rep_fold *fold, uint64_t seq, int64_t dt_ms, struct rep_cause *out);
 /*
  * Decodes and applies one op entry.  Content never fails; only store errors

@@ -269,7 +269,8 @@ static void show_violation(struct rep_record *rec, const struct rep_op *op,
 
 static bool is_applied(uint32_t kind)
 {
-	return kind >= TR_OP_CREATE && kind <= TR_OP_COUNT;
+	return (kind >= TR_OP_CREATE && kind <= TR_OP_COUNT) ||
+	    kind == TR_OP_TRANSFER;
 }
 
 int rep_merge_apply(struct rep_record *rec, const struct rep_view *view,

@@ -28,7 +28,22 @@ enum rep_why {
 	REP_WHY_TARGET,     /* not the node whose scope it is */
 	REP_WHY_LIMIT,      /* a bound of the record was reached */
 	REP_WHY_IMPORT,     /* history, by a unit without IMPORT */
+	REP_WHY_MOVED,      /* after it went to another home */
+	REP_WHY_BOTH,       /* a move by a unit that does not stand over both homes */
+	REP_WHY_ENDED,      /* a move of what is closed */
+	REP_WHY_HOME,       /* a move to its own home */
 };
+
+/* moved_from and the like: written by the CREATE of what came from elsewhere. */
+bool rep_merge_is_came_field(uint16_t field);
+/* Who handled a case, as text that goes along with it (field handled_by).
+ * Size written; 0: no room. */
+size_t rep_merge_handler_put(
+    struct tr_nid nid, struct tr_bytes actor, uint8_t *out, size_t cap);
+/* Takes the first off the list; false at its end, or where it is malformed. */
+bool rep_merge_handler_next(
+    struct tr_bytes *list, struct tr_nid *nid, struct tr_bytes *actor);
+bool rep_merge_same_actor(struct tr_bytes a, struct tr_bytes b);
 
 struct rep_applied {
 	enum rep_verdict verdict;
@@ -75,6 +90,10 @@ struct rep_violation {
 struct rep_violation_cursor { bool started; uint8_t key[28]; };
 TR_MUST_CHECK int rep_next_violation(const struct rep_view *view,
     struct rep_violation_cursor *cursor, struct rep_violation *out);
+
+/* The step whose state a suspension interrupted (or the step itself, if it is
+ * none); -1 if there was none. */
+int rep_merge_step_before(const struct rep_record *rec, int suspended);
 
 /* Which rule made the shown value win against the best of the others. */
 enum rep_rule rep_merge_rule(const struct rep_record *rec, uint16_t group_id);

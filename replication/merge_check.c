@@ -34,6 +34,7 @@ struct scan {
 	bool has_auth_group; /* COMMAND, or DIRECT */
 	bool has_fixed;
 	bool has_list;
+	bool has_came;       /* from another home */
 	uint16_t first_flow, first_auth, first_fixed, first_list;
 };
 
@@ -161,6 +162,20 @@ static void scan_group(struct scan *s, const struct rep_field *f,
 	d->need += NEED_VALUE + v->t.size;
 }
 
+/* Written by one kind of op only, or (what came late) by none. */
+static bool is_its_op(const struct rep_record *rec, const struct rep_op *op,
+    const struct rep_value *v, struct scan *s)
+{
+	if (rec->kind != TR_KIND_CASE)
+		return true;
+	if (rep_merge_is_came_field(v->field)) {
+		s->has_came = true;
+		return op->kind == TR_OP_CREATE;
+	}
+	return v->field != REP_FIELD_LATE &&
+	    (!rep_merge_is_move_field(v->field) || op->kind == TR_OP_TRANSFER);
+}
+
 static bool scan_values(const struct rep_record *rec, const struct rep_op *op,
     struct scan *s, struct rep_decision *d)
 {
@@ -170,7 +185,7 @@ static bool scan_values(const struct rep_record *rec, const struct rep_op *op,
 		bool many;
 
 		d->field = v->field;
-		if (f == NULL || !value_ok(f, v))
+		if (f == NULL || !value_ok(f, v) || !is_its_op(rec, op, v, s))
 			return false;
 		many = f->type == REP_TYPE_TEXT &&
 		    (f->merge == REP_MERGE_SET || f->merge == REP_MERGE_LIST);
@@ -196,6 +211,7 @@ static void look_back(const struct rep_record *rec,
 	past->bytes = 0;
 	past->alive_count = 0;
 	past->created = -1;
+	past->moved = false;
 	memset(past->overwritten, 0, rec->step_count * sizeof(bool));
 	for (size_t i = 0; i < rec->step_count; i++) {
 		const struct rep_step *s = &rec->steps[i];
@@ -206,6 +222,8 @@ static void look_back(const struct rep_record *rec,
 		if (!past->seen[i])
 			continue;
 		past->seen_count++;
+		past->moved |= rec->kind == TR_KIND_CASE &&
+		    s->status == REP_CASE_MOVED;
 		past->bytes += NEED_OP + NEED_STEP + s->actor.size;
 		for (size_t v = 0; v < s->value_count; v++)
 			past->bytes += NEED_VALUE +
@@ -236,6 +254,8 @@ static enum rep_why check_authority(const struct rep_record *rec,
 
 	switch (rec->kind) {
 	case TR_KIND_CASE:
+		if (s->has_came)
+			caps = TR_CAP_COMMAND; /* a move takes nothing in */
 		if (s->has_auth_group) {
 			caps |= TR_CAP_COMMAND;
 			*field = s->first_auth;
@@ -308,12 +328,16 @@ static enum rep_why decide(const struct rep_record *rec,
 		return REP_WHY_TWICE;
 	if (!creates && past.created < 0)
 		return REP_WHY_NO_CREATE;
+	if (past.moved && op->kind != TR_OP_TRANSFER)
+		return REP_WHY_MOVED;
 	d->field = s.first_fixed;
 	if (!creates && s.has_fixed)
 		return REP_WHY_FIXED;
 	d->field = s.first_flow;
 	if (s.has_flow && !creates && !d->has_status)
 		return REP_WHY_FIELD; /* a reason, but of which step? */
+	if (op->kind == TR_OP_TRANSFER && !d->has_status)
+		return REP_WHY_FIELD;
 	d->field = 0;
 	why = check_authority(rec, cause, &past, &s, creates, exempt, &d->field);
 	if (why != REP_WHY_NONE)

@@ -41,6 +41,7 @@ struct rep_past {
 	uint16_t alive[TR_STEPS_MAX];
 	size_t alive_count;
 	int created;              /* best CREATE seen; -1 if none */
+	bool moved;               /* it had gone to another home */
 };
 
 /* Whether the status step is legal; fills the step part of `d`.
@@ -48,6 +49,22 @@ struct rep_past {
 enum rep_why rep_merge_decide_step(const struct rep_record *rec,
     const struct rep_op *op, const struct rep_cause *cause,
     const struct rep_past *past, bool exempt, struct rep_decision *d);
+/* ----------------------------- to another home, from another (merge_move.c) */
+
+/* A TRANSFER; its form, its author, the state before. */
+enum rep_why rep_merge_decide_move(const struct rep_record *rec,
+    const struct rep_op *op, const struct rep_cause *cause,
+    const struct rep_past *past, struct rep_decision *d);
+/* A CREATE that brings a case from another home. */
+enum rep_why rep_merge_decide_came(const struct rep_record *rec,
+    const struct rep_op *op, const struct rep_cause *cause,
+    struct rep_decision *d);
+/* moved_*: written by a TRANSFER only. */
+bool rep_merge_is_move_field(uint16_t field);
+/* Had the op's author handled it in a former home? */
+bool rep_merge_came_handled(const struct rep_record *rec,
+    const struct rep_op *op, const struct rep_cause *cause);
+
 /* DIRECT, and the issuer's level or nearer to the root. */
 enum rep_why rep_merge_decide_issuer(const struct rep_record *rec,
     const struct rep_cause *cause, const struct rep_past *past, bool exempt);

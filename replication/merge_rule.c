@@ -74,6 +74,10 @@ const char *rep_why_name(enum rep_why why)
 	case REP_WHY_TARGET: return "only the unit that it is about may";
 	case REP_WHY_LIMIT: return "a bound of the record was reached";
 	case REP_WHY_IMPORT: return "only a unit with IMPORT may load history";
+	case REP_WHY_MOVED: return "it had gone to another home";
+	case REP_WHY_BOTH: return "only a unit over both homes may move it";
+	case REP_WHY_ENDED: return "only open work is moved";
+	case REP_WHY_HOME: return "it is at home there";
 	}
 	return "unknown";
 }

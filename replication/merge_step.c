@@ -70,11 +70,11 @@ static bool handled_by(const struct rep_record *rec, const struct rep_op *op,
 			    0))
 			return true;
 	}
-	return false;
+	return rep_merge_came_handled(rec, op, cause);
 }
 
-/* The state that a suspension interrupted; 0 if there was none. */
-static uint8_t state_before(const struct rep_record *rec, int suspended)
+/* The step whose state a suspension interrupted; -1 if there was none. */
+int rep_merge_step_before(const struct rep_record *rec, int suspended)
 {
 	int i = suspended;
 
@@ -82,6 +82,13 @@ static uint8_t state_before(const struct rep_record *rec, int suspended)
 	while (i >= 0 && rec->steps[i].status == REP_CASE_SUSPENDED)
 		i = rep_record_best_step(
 		    rec, rec->steps[i].under, rec->steps[i].under_count);
+	return i;
+}
+
+static uint8_t state_before(const struct rep_record *rec, int suspended)
+{
+	int i = rep_merge_step_before(rec, suspended);
+
 	return i >= 0 ? rec->steps[i].status : 0;
 }
 
@@ -158,14 +165,28 @@ static enum rep_why by_choice(const struct rep_record *rec,
 	return why;
 }
 
-static enum rep_why decide_create(
-    const struct rep_record *rec, bool exempt, struct rep_decision *d)
+static bool comes_from_elsewhere(const struct rep_op *op)
+{
+	for (size_t i = 0; i < op->value_count; i++)
+		if (op->type == TR_KIND_CASE &&
+		    rep_merge_is_came_field(op->values[i].field))
+			return true;
+	return false;
+}
+
+static enum rep_why decide_create(const struct rep_record *rec,
+    const struct rep_op *op, const struct rep_cause *cause, bool exempt,
+    struct rep_decision *d)
 {
 	uint8_t first = rep_status_first(rec->kind);
 
 	d->step_flags |= REP_STEP_CREATE;
 	if (!d->has_status)
 		d->status = first;
+	if (comes_from_elsewhere(op))
+		return rep_merge_decide_came(rec, op, cause, d);
+	if (rec->kind == TR_KIND_CASE && d->status == REP_CASE_MOVED)
+		return REP_WHY_STEP; /* where to? */
 	/* A first load of history may state any. */
 	return d->status == first || exempt ? REP_WHY_NONE : REP_WHY_STEP;
 }
@@ -183,12 +204,15 @@ enum rep_why rep_merge_decide_step(const struct rep_record *rec,
 		return REP_WHY_LIMIT;
 	d->has_step = true;
 	if (op->kind == TR_OP_CREATE)
-		return decide_create(rec, exempt, d);
+		return decide_create(rec, op, cause, exempt, d);
 	before = rep_record_best_step(rec, past->alive, past->alive_count);
 	if (before < 0)
 		return REP_WHY_STEP;
-	why = by_machine(rec, op, cause, past, exempt, before, d);
-	if (why != REP_WHY_NONE) {
+	if (op->kind == TR_OP_TRANSFER)
+		why = rep_merge_decide_move(rec, op, cause, past, d);
+	else
+		why = by_machine(rec, op, cause, past, exempt, before, d);
+	if (why != REP_WHY_NONE && op->kind != TR_OP_TRANSFER) {
 		d->step_flags &= (uint8_t)~REP_STEP_RESTORED;
 		choice = by_choice(rec, cause, past, exempt, d);
 		if (choice == REP_WHY_NONE || why == REP_WHY_STEP)

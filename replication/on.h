@@ -30,6 +30,15 @@ void rep_on_enroll_allow(struct rep_node *node); /* keys of open invitations, at
 void rep_on_register(struct rep_node *node);
 /* Writes a CERT op into the unit's own X domain. */
 void rep_on_cert_op(struct rep_node *node, struct tr_nid unit, struct tr_bytes signed_cert);
+/* on_transfer.c: node->record goes to w->move_to. */
+int rep_on_transfer(struct rep_node *node, const struct rep_write *w, struct rep_reply *r);
+/* Several moved node->record at the same time, and `op` states one of them
+ * again: may this node send the copies that the others made there, too? */
+int rep_on_transfer_check(struct rep_node *node, const struct rep_op *op, struct rep_reply *r);
+/* Sends them; after the op.  node->record is another one then. */
+int rep_on_transfer_settle(struct rep_node *node, const struct rep_write *w);
+/* Says in the reply where a record went. */
+void rep_on_transfer_gone(const struct rep_record *rec, struct rep_reply *r);
 /* on_frame.c: content of one message of a session or a bundle.  0; TR_E_* = it was refused. */
 int rep_on_content(struct rep_node *node, struct rep_link *link, const Terrace__Msg *msg);
 

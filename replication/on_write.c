@@ -17,6 +17,7 @@
 #include "replication/status.h"
 #include "replication/unit.h"
 #include "replication/uuid.h"
+#include "replication/write.h"
 
 #define F_CASE_SOURCE 1
 #define F_CASE_SOURCE_ID 2
@@ -25,7 +26,7 @@
 #define F_DIR_TARGET 3
 #define F_DIR_ISSUER 4
 #define F_DIR_PRIORITY 10
-#define F_STATUS 40
+#define FOLLOW_MAX 64 /* homes that one case has had */
 #define KEY_ROW 26 /* version(1) kind(1) id(16) record version(4) created(1) ... */
 
 static const struct rep_value *value_of(const struct rep_write *w, uint16_t field)
@@ -88,6 +89,24 @@ static int is_of_other_kind(struct rep_node *node, uint8_t kind, const struct tr
 	return rc == 0 ? TR_E_EXISTS : rc;
 }
 
+/* By the number of its source a case is found where it is now, if that is held
+ * here.  Loads r->id or what came of it. */
+static int follow(struct rep_node *node, struct rep_reply *r)
+{
+	int rc = rep_record_load(node->record, node->view, TR_KIND_CASE, &r->id);
+	struct rep_moved moved;
+
+	for (int homes = 0; rc == 0 && homes < FOLLOW_MAX && rep_record_moved(node->record, &moved); homes++) {
+		struct tr_rec_id old = r->id, to = moved.id;
+
+		rc = rep_record_load(node->record, node->view, TR_KIND_CASE, &to);
+		r->id = rc == 0 ? to : old;
+		if (rc == TR_E_NOTFOUND)
+			return rep_record_load(node->record, node->view, TR_KIND_CASE, &old);
+	}
+	return rc;
+}
+
 /* 0: node->record is loaded; TR_E_NOTFOUND: r->id is where a new one would be. */
 static int locate(struct rep_node *node, const struct rep_write *w, struct rep_reply *r)
 {
@@ -103,7 +122,7 @@ static int locate(struct rep_node *node, const struct rep_write *w, struct rep_r
 	if (w->kind == TR_KIND_CASE && source != NULL && id != NULL &&
 	    source->type == REP_VALUE_TEXT && id->type == REP_VALUE_TEXT &&
 	    rep_find_source(node->view, source->t, id->t, &r->id, 1) == 1)
-		return rep_record_load(node->record, node->view, w->kind, &r->id);
+		return follow(node, r);
 	if (w->must_exist)
 		return TR_E_NOREC;
 	rep_uuid_new(node, &r->id);
@@ -119,53 +138,6 @@ static int home_of(const struct rep_node *node, const struct rep_write *w, struc
 	return TR_E_SCOPE;
 }
 
-/* Units that answer for a case lie on the path home -> root. */
-static int check_units(const struct rep_node *node, const struct rep_op *op, struct tr_nid scope, struct rep_reply *r)
-{
-	for (uint16_t i = 0; i < op->value_count; i++) {
-		const struct rep_field *f = rep_schema_field(op->type, op->values[i].field);
-		const struct rep_value *v = &op->values[i];
-
-		if (op->type != TR_KIND_CASE || f == NULL)
-			continue;
-		if (f->type == REP_TYPE_UNIT && v->type == REP_VALUE_INT &&
-		    !rep_unit_on_path(node, (struct tr_nid){(uint64_t)v->i}, scope)) {
-			r->field = f->id;
-			r->unit.v = (uint64_t)v->i;
-			return TR_E_SCOPE;
-		}
-		if (f->type != REP_TYPE_UNITS || v->type != REP_VALUE_BYTES)
-			continue;
-		for (size_t k = 0; k + 8 <= v->t.size; k += 8) {
-			r->unit.v = wire_get_be64(v->t.data + k);
-			if (!rep_unit_on_path(node, r->unit, scope)) {
-				r->field = f->id;
-				return TR_E_SCOPE;
-			}
-		}
-	}
-	return 0;
-}
-
-static int error_of(enum rep_why why)
-{
-	switch (why) {
-	case REP_WHY_NONE: return 0;
-	case REP_WHY_CAP:
-	case REP_WHY_IMPORT:
-	case REP_WHY_TARGET: return TR_E_AUTH;
-	case REP_WHY_STEP:
-	case REP_WHY_SAME_PERSON:
-	case REP_WHY_REASON: return TR_E_STEP;
-	case REP_WHY_NO_CREATE: return TR_E_NOREC;
-	case REP_WHY_FIXED:
-	case REP_WHY_TWICE: return TR_E_EXISTS;
-	case REP_WHY_LIMIT: return TR_E_LIMIT;
-	case REP_WHY_FIELD:
-	default: return TR_E_TYPE;
-	}
-}
-
 static uint8_t lane_of(const struct rep_write *w)
 {
 	static const char emergency[] = "emergency";
@@ -178,38 +150,6 @@ static uint8_t lane_of(const struct rep_write *w)
 	if (w->kind == TR_KIND_UNIT)
 		return TR_LANE_X;
 	return w->bulk ? TR_LANE_B : TR_LANE_R;
-}
-
-/* The op is decided on as every other node will, then written. */
-static int commit_op(struct rep_node *node, struct rep_op *op, struct tr_nid scope, uint8_t lane, struct rep_reply *r)
-{
-	struct rep_log *log = rep_own_log(node, scope, lane);
-	struct rep_applied applied;
-	struct rep_cause cause;
-	struct rep_fold fold;
-	uint64_t seq = 0;
-	int rc;
-
-	if (log == NULL)
-		return TR_E_NOMEM;
-	rep_own_fold(node, log, &fold);
-	fold.hlc = (struct tr_hlc){node->last_hlc};
-	rep_fold_cause(&fold, TR_SEQ_MAX, 0, &cause);
-	r->why = rep_merge_check(node->record, op, &cause, &r->field);
-	r->status_from = rep_record_status(node->record);
-	for (uint16_t i = 0; i < op->value_count; i++)
-		if (op->values[i].field == F_STATUS)
-			r->status_to = (uint8_t)op->values[i].i;
-	if (r->why != REP_WHY_NONE)
-		return error_of(r->why);
-	rc = check_units(node, op, scope, r);
-	if (rc == 0)
-		rc = rep_own_add(node, &fold, op, &seq);
-	if (rc != 0)
-		return rc;
-	rep_fold_op(node, &fold, seq, op, true, &applied);
-	r->version = node->record->version;
-	return node->rc;
 }
 
 static void op_start(struct rep_op *op, const struct rep_write *w,
@@ -242,7 +182,18 @@ static int create(struct rep_node *node, const struct rep_write *w, struct rep_r
 		return rc;
 	rep_record_init(node->record, w->kind, &r->id, scope, lane_of(w));
 	r->created = true;
-	return commit_op(node, op, scope, lane_of(w), r);
+	return rep_write_op(node, op, scope, lane_of(w), r);
+}
+
+/* Of a case that moved, one of its moves is stated again. */
+static int resolve(struct rep_node *node, struct rep_op *op, const struct rep_write *w, struct rep_reply *r)
+{
+	int rc = rep_change_resolve(op, node->record, w);
+
+	if (rc != 0 || node->record->kind != TR_KIND_CASE || rep_record_status(node->record) != REP_CASE_MOVED)
+		return rc;
+	op->kind = TR_OP_TRANSFER;
+	return rep_on_transfer_check(node, op, r);
 }
 
 static int edit(struct rep_node *node, const struct rep_write *w, struct rep_reply *r)
@@ -252,13 +203,17 @@ static int edit(struct rep_node *node, const struct rep_write *w, struct rep_rep
 	int rc;
 
 	r->version = rec->version;
+	if (rep_record_status(rec) == REP_CASE_MOVED && rec->kind == TR_KIND_CASE && w->resolve_group == 0) {
+		rep_on_transfer_gone(rec, r);
+		return TR_E_ELSEWHERE;
+	}
 	if (w->has_version && w->if_version != rec->version)
 		return TR_E_VERSION;
 	if (!rep_unit_under(node, rec->scope, node->cert.nid))
 		return TR_E_SCOPE;
 	op_start(op, w, &rec->id, TR_OP_SET);
 	if (w->resolve_group != 0)
-		rc = rep_change_resolve(op, rec, w);
+		rc = resolve(node, op, w, r);
 	else
 		rc = rep_change_edit(op, rec, node->view, w, node->cert.nid, node->inc, &r->field);
 	if (rc != 0)
@@ -267,7 +222,13 @@ static int edit(struct rep_node *node, const struct rep_write *w, struct rep_rep
 		r->unchanged = true;
 		return 0;
 	}
-	return commit_op(node, op, rec->scope, rec->lane, r);
+	rc = rep_write_op(node, op, rec->scope, rec->lane, r);
+	return rc == 0 && op->kind == TR_OP_TRANSFER ? rep_on_transfer_settle(node, w) : rc;
+}
+
+static int change(struct rep_node *node, const struct rep_write *w, struct rep_reply *r)
+{
+	return w->move_to.v != 0 ? rep_on_transfer(node, w, r) : edit(node, w, r);
 }
 
 /* ---- directives: one record a target, all or none ---- */
@@ -306,7 +267,7 @@ static int one_target(struct rep_node *node, const struct rep_write *w, struct t
 	op->values[op->value_count++] = (struct rep_value){F_DIR_ISSUER, TR_ACT_SET, REP_VALUE_INT, (int64_t)node->cert.nid.v, {NULL, 0}};
 	rep_record_init(node->record, w->kind, &id, target, lane_of(w));
 	r->id = id;
-	return commit_op(node, op, target, lane_of(w), r);
+	return rep_write_op(node, op, target, lane_of(w), r);
 }
 
 static int directive(struct rep_node *node, const struct rep_write *w, struct rep_reply *r)
@@ -340,9 +301,9 @@ void rep_on_write(struct rep_node *node, const struct rep_write *w)
 			r->rc = directive(node, w, r);
 		} else {
 			rc = locate(node, w, r);
-			r->rc = rc == 0 ? edit(node, w, r) : rc;
+			r->rc = rc == 0 ? change(node, w, r) : rc;
 			if (rc == TR_E_NOTFOUND)
-				r->rc = w->must_exist ? TR_E_NOREC : create(node, w, r);
+				r->rc = w->must_exist || w->move_to.v != 0 ? TR_E_NOREC : create(node, w, r);
 		}
 		if (r->rc == 0)
 			remember(node, w, r);

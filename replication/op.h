@@ -52,6 +52,7 @@ struct rep_cause {
 	uint64_t inc;
 	uint8_t level;   /* of the author; 0 = top */
 	uint32_t caps;   /* of the author's certificate with the segment's serial */
+	struct tr_bytes path; /* code path in it; borrowed */
 	struct tr_hlc hlc; /* of this op: the segment's hlc moved by dt_ms */
 	uint8_t clockq;
 	const struct rep_seen *seen; /* borrowed; without the own log */

@@ -42,6 +42,7 @@ void rep_own_fold(struct rep_node *node, struct rep_log *log, struct rep_fold *o
 	out->log = log;
 	out->level = node->cert.level;
 	out->caps = node->cert.caps;
+	out->path = rep_bytes(node->cert.unit, strlen(node->cert.unit));
 	out->clockq = rep_node_clockq(node);
 	out->hlc = (struct tr_hlc){0};
 	if (!rep_own_seen(node, log, out))

@@ -242,6 +242,9 @@ bool rep_policy_is_asked(const struct rep_policy *policy, uint8_t kind, uint16_t
 
 int rep_policy_status_rank(const struct rep_policy *policy, uint8_t kind, int64_t status)
 {
+	/* What went elsewhere went elsewhere: no policy shows it as if it had not. */
+	if (kind == TR_KIND_CASE && status == REP_CASE_MOVED)
+		return TR_POLICY_RANK_MAX + 1;
 	if (policy != NULL && is_kind(kind) && status > 0 && status < (int64_t)REP_POLICY_STATUSES &&
 	    policy->rank[kind][status] != 0)
 		return policy->rank[kind][status];

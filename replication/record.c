@@ -244,3 +244,32 @@ size_t rep_record_cands(const struct rep_record *rec, uint16_t group_id,
 	}
 	return s.count;
 }
+
+/* The three fields that name another home. */
+static bool other_home(const struct rep_record *rec, uint16_t id_field,
+    uint16_t unit_field, uint16_t path_field, struct rep_moved *out)
+{
+	const struct rep_value *id = rep_record_value(rec, id_field);
+	const struct rep_value *unit = rep_record_value(rec, unit_field);
+	const struct rep_value *path = rep_record_value(rec, path_field);
+
+	if (rec->kind != TR_KIND_CASE || id == NULL || unit == NULL ||
+	    path == NULL)
+		return false;
+	memcpy(out->id.b, id->t.data, sizeof(out->id.b));
+	out->unit.v = (uint64_t)unit->i;
+	out->path = path->t;
+	return true;
+}
+
+bool rep_record_moved(const struct rep_record *rec, struct rep_moved *out)
+{
+	return other_home(rec, REP_FIELD_MOVED_TO, REP_FIELD_MOVED_UNIT,
+	    REP_FIELD_MOVED_PATH, out);
+}
+
+bool rep_record_came(const struct rep_record *rec, struct rep_moved *out)
+{
+	return other_home(rec, REP_FIELD_MOVED_FROM, REP_FIELD_FROM_UNIT,
+	    REP_FIELD_FROM_PATH, out);
+}

@@ -126,6 +126,17 @@ uint8_t rep_record_status(const struct rep_record *rec);
 /* Indexes into cands of a group, ordered by (author, inc, seq): candidates A..H. */
 size_t rep_record_cands(const struct rep_record *rec, uint16_t group_id, uint16_t *out, size_t cap);
 
+/* The other home of a case that moved, and its record there. */
+struct rep_moved {
+	struct tr_rec_id id;
+	struct tr_nid unit;
+	struct tr_bytes path; /* code path, into the record */
+};
+/* It went on elsewhere: where (of several, the one that is shown). */
+bool rep_record_moved(const struct rep_record *rec, struct rep_moved *out);
+/* It came from elsewhere. */
+bool rep_record_came(const struct rep_record *rec, struct rep_moved *out);
+
 /* An item of a list or set, or a cell of a count. */
 struct rep_row {
 	uint16_t field;

@@ -104,6 +104,7 @@ struct rep_write {
 	const struct tr_dot *saw;
 	size_t saw_count;
 	uint16_t resolve_group;    /* group id; 0 = not a resolve */
+	struct tr_nid move_to;     /* a case goes to this home; 0 = no */
 	/* directive: one record per target, all or none */
 	const struct tr_nid *targets;
 	size_t target_count;
@@ -207,6 +208,10 @@ struct rep_reply {
 	uint8_t status_from, status_to; /* TR_E_STEP */
 	struct tr_nid unit;        /* INVITE: the new unit; TR_E_SCOPE: which */
 	struct tr_rec_id directive_id;
+	struct tr_rec_id moved_from; /* move_to: the old record; id is the new one */
+	/* TR_E_ELSEWHERE: where it went (to `unit`, which may be unknown here) */
+	struct tr_rec_id moved_to;
+	char moved_path[TR_UNIT_PATH_MAX + 1];
 };
 
 struct rep_trace {

@@ -33,6 +33,8 @@ enum {
 	GROUP_CASE_status = 40,
 	GROUP_CASE_duplicate_of = 50,
 	GROUP_CASE_parent_case = 51,
+	GROUP_CASE_came = 55,
+	GROUP_CASE_late_writes = 59,
 	GROUP_CASE_campaign = 60,
 	GROUP_CASE_notes = 61,
 	GROUP_CASE_visits = 62,
@@ -60,6 +62,7 @@ enum {
 		: AT(CASE, 5, kind, id)      ? 4096 \
 		: AT(CASE, 14, kind, id)     ? TR_TITLE_TEXT_MAX \
 		: AT(CASE, 43, kind, id)     ? 2000 \
+		: AT(CASE, 58, kind, id)     ? 4096 \
 		: AT(CASE, 61, kind, id)     ? 4096 \
 		: AT(DIRECTIVE, 6, kind, id) ? TR_TITLE_TEXT_MAX \
 		: AT(DIRECTIVE, 7, kind, id) ? TR_DIRECTIVE_TEXT_MAX \

@@ -22,6 +22,7 @@ static const struct state case_states[REP_STATUS_MAX + 1] = {
     [REP_CASE_DUPLICATE] = {"duplicate", 65, false},
     [REP_CASE_REOPENED] = {"reopened", 70, true},
     [REP_CASE_VOIDED] = {"voided", 80, false},
+    [REP_CASE_MOVED] = {"moved", 90, false},
 };
 
 static const struct state directive_states[REP_STATUS_MAX + 1] = {

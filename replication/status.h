@@ -13,7 +13,7 @@
  *      |                         '------- REOPENED <----|-------------------'
  *      |-> SELF_HANDLED -> VERIFIED                     |
  *      |-> VOIDED                 any open state -> SUSPENDED -> the state before
- *      '-> DUPLICATE
+ *      '-> DUPLICATE         any open state -> MOVED (op TRANSFER, merge_move.c)
  *
  * Directive:
  *
@@ -46,6 +46,9 @@ enum rep_case_status {
 	REP_CASE_DUPLICATE = 12,
 	REP_CASE_REOPENED = 13,
 	REP_CASE_VOIDED = 14,
+	/* It goes on as another record, under another home: by a TRANSFER, and
+	 * nothing follows.  Above all ranks: two who moved it are a conflict. */
+	REP_CASE_MOVED = 15,
 };
 
 enum rep_directive_status {
@@ -60,7 +63,7 @@ enum rep_directive_status {
 	REP_DIR_SUPERSEDED = 9,
 };
 
-#define REP_STATUS_MAX 14
+#define REP_STATUS_MAX 15
 
 /* As a move's `to`: the state that a suspension interrupted. */
 #define REP_STATUS_BEFORE 0u

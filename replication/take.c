@@ -173,6 +173,7 @@ static void fold_all(struct rep_node *node, struct rep_log *log, const struct re
 	fold.log = log;
 	fold.level = cert->level;
 	fold.caps = cert->caps;
+	fold.path = rep_bytes(cert->unit, strlen(cert->unit));
 	fold.hlc = seg->hlc;
 	fold.clockq = seg->clockq;
 	fold.seen_count = 0;

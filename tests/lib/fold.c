@@ -12,6 +12,11 @@
 static const struct tr_rec_id record_id = {
     {0x01, 0x9f, 1, 2, 3, 4, 0x70, 5, 0x80, 6, 7, 8, 9, 10, 11, 12}};
 
+static struct tr_bytes bytes_of(const char *text)
+{
+	return (struct tr_bytes){(const uint8_t *)text, strlen(text)};
+}
+
 void fold_init(struct fold *f, uint8_t kind)
 {
 	memset(f, 0, sizeof(*f));
@@ -38,6 +43,7 @@ int fold_author(struct fold *f, uint8_t level, uint32_t caps)
 	a->level = level;
 	a->clockq = 1;
 	a->caps = caps;
+	a->path = level == 0 ? "110101" : level == 1 ? "110101/s" : "110101/s/c";
 	f->scope = a->nid;
 	for (int i = 0; i < n; i++)
 		if (f->authors[i].level > level)
@@ -80,17 +86,20 @@ void fold_int(struct rep_op *op, uint16_t field, int64_t i)
 	v->i = i;
 }
 
-static struct tr_bytes bytes_of(const char *text)
-{
-	return (struct tr_bytes){(const uint8_t *)text, strlen(text)};
-}
-
 void fold_text(struct rep_op *op, uint16_t field, const char *text)
 {
 	struct rep_value *v = add(op, field);
 
 	v->type = REP_VALUE_TEXT;
 	v->t = bytes_of(text);
+}
+
+void fold_bytes(struct rep_op *op, uint16_t field, const void *data, size_t size)
+{
+	struct rep_value *v = add(op, field);
+
+	v->type = REP_VALUE_BYTES;
+	v->t = (struct tr_bytes){data, size};
 }
 
 void fold_remove(struct rep_op *op, uint16_t field, const char *text)
@@ -186,6 +195,7 @@ struct rep_cause fold_cause(const struct fold *f, const struct fold_node *n,
 	    .inc = a->inc,
 	    .level = a->level,
 	    .caps = o->caps,
+	    .path = bytes_of(a->path),
 	    .hlc = o->hlc,
 	    .clockq = o->clockq,
 	    .seen = seen,

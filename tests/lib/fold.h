@@ -34,6 +34,7 @@ struct fold_author {
 	uint8_t level;
 	uint8_t clockq;
 	uint32_t caps;
+	const char *path;                /* code path of its unit */
 	uint64_t seq;                    /* of its last op */
 	uint64_t seen[FOLD_AUTHORS_MAX]; /* of the others */
 };
@@ -65,6 +66,7 @@ int fold_author(struct fold *f, uint8_t level, uint32_t caps);
 struct rep_op *fold_op(struct fold *f, int author, enum tr_op_kind kind);
 void fold_int(struct rep_op *op, uint16_t field, int64_t i);
 void fold_text(struct rep_op *op, uint16_t field, const char *text);
+void fold_bytes(struct rep_op *op, uint16_t field, const void *data, size_t size);
 void fold_remove(struct rep_op *op, uint16_t field, const char *text);
 void fold_actor(struct rep_op *op, const char *actor);
 /* `reader` gets all that `author` has. */

@@ -116,6 +116,8 @@ static void what_is_no_move_is_refused(uint8_t kind)
 			if (rep_status_name(kind, from) == NULL ||
 			    rep_status_name(kind, to) == NULL ||
 			    rep_status_move(kind, from, to) != NULL ||
+			    /* what moved is elsewhere: test_move.c */
+			    (kind == TR_KIND_CASE && from == REP_CASE_MOVED) ||
 			    /* history that begins suspended may go on anywhere */
 			    (kind == TR_KIND_CASE && from == REP_CASE_SUSPENDED))
 				continue;
@@ -168,7 +170,7 @@ static void the_tables_are_whole(void **state)
 	assert_null(rep_status_move_at(TR_KIND_STAFF, 0));
 	assert_int_equal(rep_status_first(TR_KIND_STAFF), 0);
 	assert_int_equal(rep_status_rank(TR_KIND_CASE, 0), -1);
-	assert_int_equal(rep_status_rank(TR_KIND_CASE, 15), -1);
+	assert_int_equal(rep_status_rank(TR_KIND_CASE, 16), -1);
 	assert_int_equal(rep_status_rank(TR_KIND_DIRECTIVE, 10), -1);
 	assert_int_equal(rep_status_rank(TR_KIND_CASE, REP_CASE_VOIDED), 80);
 }

@@ -320,7 +320,7 @@ static void every_rule_and_reason_has_words(void **state)
 	(void)state;
 	for (int i = REP_RULE_ONLY; i <= REP_RULE_AUTHOR; i++)
 		assert_string_not_equal(rep_rule_name((enum rep_rule)i), "unknown");
-	for (int i = REP_WHY_NONE; i <= REP_WHY_IMPORT; i++)
+	for (int i = REP_WHY_NONE; i <= REP_WHY_HOME; i++)
 		assert_string_not_equal(rep_why_name((enum rep_why)i), "unknown");
 }
 
