@@ -11,6 +11,7 @@
 #include "replication/op.h"
 #include "replication/queue.h"
 #include "replication/segment.h"
+#include "replication/todo.h"
 #include "replication/unit.h"
 
 static uint32_t h4_of(const uint8_t *hash)
@@ -95,11 +96,11 @@ int rep_chain_append(struct rep_node *node, struct rep_log *log,
 	rep_log_store(node, log);
 	rep_queue_offer(node, log);
 	if (node->is_top)
-		scope->receipt_due = node->receipts_due = true;
+		rep_todo_add(node, REP_TODO_RECEIPT_DUE, scope);
 	if (log->id.author.v == node->cert.nid.v || log->id.scope.v == node->cert.nid.v)
 		node->links[0]->head_due = true;
 	if (scope->pending != NULL)
-		node->receipts_dirty = true;
+		rep_todo_add(node, REP_TODO_RECEIPT, scope);
 	return node->rc;
 }
 

@@ -15,6 +15,7 @@
 #include "replication/own.h"
 #include "replication/plan.h"
 #include "replication/receipt.h"
+#include "replication/todo.h"
 #include "replication/trust.h"
 #include "replication/unit.h"
 
@@ -179,6 +180,7 @@ void rep_free(struct rep_node *node)
 		*list = open->next;
 		free(open);
 	}
+	rep_todo_fini(node);
 	rep_map_fini(&node->by_nid);
 	rep_map_fini(&node->by_log);
 	rep_map_fini(&node->by_link);

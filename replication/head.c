@@ -10,6 +10,7 @@
 #include "replication/log.h"
 #include "replication/queue.h"
 #include "replication/sign.h"
+#include "replication/todo.h"
 #include "replication/trust.h"
 #include "replication/unit.h"
 
@@ -190,7 +191,7 @@ int rep_head_take(struct rep_node *node, const Terrace__Head *head)
 	}
 	keep(unit, head);
 	store(node, unit, head);
-	unit->head_dirty = node->heads_dirty = true;
+	rep_todo_add(node, REP_TODO_HEAD, unit);
 	compare(node, unit);
 	return 0;
 }
@@ -271,8 +272,7 @@ void rep_head_resend(struct rep_node *node)
 {
 	for (size_t i = 0; i < node->unit_count; i++)
 		if (node->units[i]->has_head && node->units[i]->own_or_below)
-			node->units[i]->head_dirty = true;
-	node->heads_dirty = true;
+			rep_todo_add(node, REP_TODO_HEAD, node->units[i]);
 }
 
 void rep_head_row(struct rep_node *node, struct tr_nid nid, Terrace__Head *out,
@@ -324,6 +324,8 @@ int64_t rep_head_deadline(const struct rep_node *node)
 void rep_head_flush(struct rep_node *node)
 {
 	struct rep_link *up = node->links[0];
+	struct rep_todo_run run;
+	struct rep_unit *unit;
 
 	if (node->is_top || up->state != REP_LINK_LIVE)
 		return;
@@ -336,14 +338,12 @@ void rep_head_flush(struct rep_node *node)
 		up->head_due = false;
 		up->head_ms = node->mono_ms;
 		rep_head_make(node, &head, sig, xseq);
-		self->head_dirty = node->heads_dirty = true;
+		rep_todo_add(node, REP_TODO_HEAD, self);
 	}
-	if (!node->heads_dirty)
+	if (rep_todo_is_empty(node, REP_TODO_HEAD))
 		return;
-	node->heads_dirty = false;
-	for (size_t i = 0; i < node->unit_count; i++)
-		if (node->units[i]->head_dirty) {
-			node->units[i]->head_dirty = false;
-			send_row(node, up, node->units[i]);
-		}
+	rep_todo_begin(node, REP_TODO_HEAD, &run);
+	while ((unit = rep_todo_next(node, &run)) != NULL)
+		send_row(node, up, unit);
+	rep_todo_end(node, &run);
 }

@@ -60,16 +60,24 @@ struct rep_link *rep_link_make(struct rep_node *node, uint32_t number)
 	return link;
 }
 
-struct rep_link *rep_link_of_peer(struct rep_node *node, struct tr_nid peer)
+struct rep_link *rep_link_of_child(const struct rep_node *node, struct tr_nid child)
 {
-	struct rep_link *link;
 	uint32_t i;
 	size_t pos;
 
-	for (bool ok = rep_map_first(&node->by_link, peer.v, &pos, &i); ok;
-	     ok = rep_map_next(&node->by_link, peer.v, &pos, &i))
-		if (node->links[i]->peer.v == peer.v)
+	for (bool ok = rep_map_first(&node->by_link, child.v, &pos, &i); ok;
+	     ok = rep_map_next(&node->by_link, child.v, &pos, &i))
+		if (node->links[i]->peer.v == child.v)
 			return node->links[i];
+	return NULL;
+}
+
+struct rep_link *rep_link_of_peer(struct rep_node *node, struct tr_nid peer)
+{
+	struct rep_link *link = rep_link_of_child(node, peer);
+
+	if (link != NULL)
+		return link;
 	link = rep_link_make(node, UINT32_MAX);
 	if (link == NULL)
 		return NULL;
@@ -260,5 +268,5 @@ void rep_link_live(struct rep_node *node, struct rep_link *link)
 	link->backoff_ms = 0;
 	link->live_new = true;
 	link->head_due = true;
-	node->heads_dirty = node->receipts_dirty = node->summaries_dirty = true;
+	node->summaries_dirty = true;
 }

@@ -18,7 +18,9 @@
 
 /* Link by transport number; NULL. */
 struct rep_link *rep_link_find(const struct rep_node *node, uint32_t number);
-/* The known child's link, whatever its state; made on demand.  NULL: no memory. */
+/* The known child's link, whatever its state; NULL if it has none yet. */
+struct rep_link *rep_link_of_child(const struct rep_node *node, struct tr_nid child);
+/* The same, made on demand.  NULL: no memory. */
 struct rep_link *rep_link_of_peer(struct rep_node *node, struct tr_nid peer);
 struct rep_link *rep_link_make(struct rep_node *node, uint32_t number);
 void rep_link_free(struct rep_link *link);

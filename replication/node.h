@@ -93,9 +93,20 @@ struct rep_open {
 	uint8_t data[TR_SEG_BYTES_SOFT + TR_OP_BYTES_MAX];
 };
 
+/* Lists of units, see todo.h. */
+enum rep_todo {
+	REP_TODO_HEAD = 0,        /* its HEAD is to be passed on upward */
+	REP_TODO_RECEIPT_DUE,     /* top: the scope grew */
+	REP_TODO_RECEIPT,         /* one is to be passed on downward, or waits for what it names */
+	REP_TODO_COUNT
+};
+
+struct rep_todo_list { uint32_t *index; size_t count, cap; };
+
 struct rep_unit {
 	struct tr_nid nid, parent; /* parent 0: top, or not known */
 	uint32_t index;
+	uint8_t todo;             /* in which lists it is: bits of enum rep_todo */
 	uint8_t level;
 	bool has_cert;            /* joined */
 	bool own_or_below;        /* in this node's subtree, itself included */
@@ -116,7 +127,6 @@ struct rep_unit {
 	uint32_t xseq[2 * (TR_LEVEL_MAX + 1)];
 	uint8_t xseq_count;
 	struct tr_hlc xseq_hlc;   /* of the first HEAD with these counts: when the newest of them came */
-	bool head_dirty;          /* to be passed on upward */
 	int64_t head_differs_ms;  /* mono, since when own digests differ; 0 = equal */
 	bool head_alarmed;
 	/* newest SUMMARY */
@@ -129,8 +139,7 @@ struct rep_unit {
 	uint32_t policy;          /* version that it uses: its HELLO, its acknowledgement, its parent's SUMMARY */
 	/* RECEIPT of this scope */
 	uint32_t receipt_ctr;
-	bool receipt_due;         /* top: the scope grew */
-	bool receipt_dirty;       /* to be passed on downward */
+	bool receipt_unsent;      /* to be passed on downward */
 	int64_t receipt_mono_ms;  /* when the last one was made */
 	struct rep_pending_receipt *pending; /* names heads that are not here yet */
 	uint8_t claims;           /* times it said that our own log was further, unproved */
@@ -248,6 +257,7 @@ struct rep_node {
 	struct rep_unit **order;  /* the declared ones by code path */
 	size_t order_count, order_cap;
 	struct rep_map by_nid;
+	struct rep_todo_list todo[REP_TODO_COUNT];
 	struct rep_log **logs;
 	size_t log_count, log_cap;
 	struct rep_map by_log;
@@ -264,7 +274,7 @@ struct rep_node {
 
 	bool in_doubt;            /* the store is behind its fence: a new incarnation is due */
 	bool receipt_base_dirty;
-	bool is_full, allow_sent, heads_dirty, summaries_dirty, counts_dirty, receipts_due, receipts_dirty, registrar_due;
+	bool is_full, allow_sent, summaries_dirty, counts_dirty, registrar_due;
 	struct tr_nid *to_register; /* top: provisional certificates to countersign */
 	size_t to_register_count, to_register_cap;
 	uint32_t head_ctr;

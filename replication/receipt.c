@@ -10,6 +10,7 @@
 #include "replication/log.h"
 #include "replication/queue.h"
 #include "replication/sign.h"
+#include "replication/todo.h"
 #include "replication/unit.h"
 
 #define PURPOSE "terrace/receipt/1"
@@ -87,7 +88,8 @@ static void keep(struct rep_node *node, struct rep_unit *scope, uint32_t ctr, st
 	memcpy(row + size, sig, 64);
 	rep_node_put(node, REP_T_RCPT, rep_key_bytes(&key), rep_bytes(row, size + 64));
 	note_ctr(node, scope, ctr);
-	scope->receipt_dirty = node->receipts_dirty = true;
+	scope->receipt_unsent = true;
+	rep_todo_add(node, REP_TODO_RECEIPT, scope);
 	if (hlc.v > node->last_receipt_hlc.v)
 		node->last_receipt_hlc = hlc;
 	for (size_t i = 0; i < count; i++) {
@@ -128,7 +130,6 @@ static void make(struct rep_node *node, struct rep_unit *scope)
 	size = canon(bytes, node->cert.nid, scope->nid, ctr, hlc, lines, n);
 	rep_sign(PURPOSE, signed_part(bytes, size), node->keys.sk, sig);
 	scope->receipt_mono_ms = node->mono_ms;
-	scope->receipt_due = false;
 	keep(node, scope, ctr, hlc, bytes, size, sig, lines, n);
 }
 
@@ -246,43 +247,42 @@ void rep_receipt_send(struct rep_node *node, struct rep_link *link, const struct
 static struct rep_link *child_link(const struct rep_node *node, const struct rep_unit *scope)
 {
 	const struct rep_unit *child = rep_unit_child_towards(node, scope->nid);
+	struct rep_link *link = child != NULL ? rep_link_of_child(node, child->nid) : NULL;
 
-	for (size_t i = 1; child != NULL && i < node->link_count; i++)
-		if (node->links[i]->peer.v == child->nid.v)
-			return node->links[i]->session != 0 ? node->links[i] : NULL;
-	return NULL;
+	return link != NULL && link->session != 0 ? link : NULL;
 }
 
 static void make_due(struct rep_node *node, bool now)
 {
-	node->receipts_due = false;
-	for (size_t i = 0; i < node->unit_count; i++) {
-		struct rep_unit *scope = node->units[i];
+	struct rep_todo_run run;
+	struct rep_unit *scope;
 
-		if (!scope->receipt_due)
-			continue;
+	rep_todo_begin(node, REP_TODO_RECEIPT_DUE, &run);
+	while ((scope = rep_todo_next(node, &run)) != NULL)
 		if (now || node->mono_ms - scope->receipt_mono_ms >= EVERY_MS || scope->receipt_mono_ms == 0)
 			make(node, scope);
 		else
-			node->receipts_due = true;
-	}
+			rep_todo_add(node, REP_TODO_RECEIPT_DUE, scope);
+	rep_todo_end(node, &run);
 }
 
 void rep_receipt_now(struct rep_node *node)
 {
-	if (node->is_top && node->receipts_due)
+	if (node->is_top && !rep_todo_is_empty(node, REP_TODO_RECEIPT_DUE))
 		make_due(node, true);
 }
 
 void rep_receipt_flush(struct rep_node *node)
 {
-	if (node->is_top && node->receipts_due)
+	struct rep_todo_run run;
+	struct rep_unit *scope;
+
+	if (node->is_top && !rep_todo_is_empty(node, REP_TODO_RECEIPT_DUE))
 		make_due(node, false);
-	if (!node->receipts_dirty)
+	if (rep_todo_is_empty(node, REP_TODO_RECEIPT))
 		return;
-	node->receipts_dirty = false;
-	for (size_t i = 0; i < node->unit_count; i++) {
-		struct rep_unit *scope = node->units[i];
+	rep_todo_begin(node, REP_TODO_RECEIPT, &run);
+	while ((scope = rep_todo_next(node, &run)) != NULL) {
 		struct rep_link *link;
 
 		/* a newer one may have come meanwhile: counters never go back */
@@ -291,17 +291,18 @@ void rep_receipt_flush(struct rep_node *node)
 			free(scope->pending);
 			scope->pending = NULL;
 		}
-		if (!scope->receipt_dirty)
+		if (!scope->receipt_unsent)
 			continue;
 		link = child_link(node, scope);
 		if (link != NULL && link->state != REP_LINK_LIVE) {
-			node->receipts_dirty = true; /* comparing: it goes afterwards */
+			rep_todo_add(node, REP_TODO_RECEIPT, scope); /* comparing: it goes afterwards */
 			continue;
 		}
-		scope->receipt_dirty = false;
+		scope->receipt_unsent = false;
 		if (link != NULL)
 			rep_receipt_send(node, link, scope);
 	}
+	rep_todo_end(node, &run);
 }
 
 uint64_t rep_receipt_sum(const struct rep_node *node, struct tr_nid top)
@@ -317,19 +318,21 @@ uint64_t rep_receipt_sum(const struct rep_node *node, struct tr_nid top)
 void rep_receipt_resend(struct rep_node *node, const struct rep_link *link)
 {
 	for (size_t i = 0; i < node->unit_count; i++)
-		if (node->units[i]->receipt_ctr != 0 && rep_unit_under(node, node->units[i]->nid, link->peer))
-			node->units[i]->receipt_dirty = node->receipts_dirty = true;
+		if (node->units[i]->receipt_ctr != 0 && rep_unit_under(node, node->units[i]->nid, link->peer)) {
+			node->units[i]->receipt_unsent = true;
+			rep_todo_add(node, REP_TODO_RECEIPT, node->units[i]);
+		}
 }
 
 int64_t rep_receipt_deadline(const struct rep_node *node)
 {
 	int64_t at = INT64_MAX;
 
-	if (!node->receipts_due)
-		return at;
-	for (size_t i = 0; i < node->unit_count; i++)
-		if (node->units[i]->receipt_due && node->units[i]->receipt_mono_ms + EVERY_MS < at)
-			at = node->units[i]->receipt_mono_ms + EVERY_MS;
+	const struct rep_todo_list *due = &node->todo[REP_TODO_RECEIPT_DUE];
+
+	for (size_t i = 0; i < due->count; i++)
+		if (node->units[due->index[i]]->receipt_mono_ms + EVERY_MS < at)
+			at = node->units[due->index[i]]->receipt_mono_ms + EVERY_MS;
 	return at;
 }
 
@@ -351,7 +354,7 @@ void rep_receipt_rebase(struct rep_node *node, uint32_t base)
 	/* what the restored store remembers to have said is behind: said again, further on */
 	for (size_t i = 0; i < node->unit_count; i++)
 		if (node->units[i]->receipt_ctr != 0)
-			node->units[i]->receipt_due = node->receipts_due = true;
+			rep_todo_add(node, REP_TODO_RECEIPT_DUE, node->units[i]);
 }
 
 void rep_receipt_store_base(struct rep_node *node)
@@ -387,7 +390,7 @@ void rep_receipt_load(struct rep_node *node)
 
 			for (; log != NULL; log = rep_log_get(node, log->next_in_scope))
 				if (log->seq > log->receipt_seq)
-					scope->receipt_due = node->receipts_due = true;
+					rep_todo_add(node, REP_TODO_RECEIPT_DUE, scope);
 		}
 	}
 }

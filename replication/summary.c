@@ -24,18 +24,10 @@ static enum tr_peer_state state_of(const struct rep_link *link)
 	return link->state == REP_LINK_REFUSED ? TR_PEER_REFUSED : TR_PEER_DOWN;
 }
 
-static struct rep_link *link_of(const struct rep_node *node, struct tr_nid peer)
-{
-	for (size_t i = 1; i < node->link_count; i++)
-		if (node->links[i]->peer.v == peer.v)
-			return node->links[i];
-	return NULL;
-}
-
 /* A child of ours: from its link. */
 static void observe(struct rep_node *node, struct rep_unit *unit)
 {
-	const struct rep_link *link = link_of(node, unit->nid);
+	const struct rep_link *link = rep_link_of_child(node, unit->nid);
 	struct rep_waiting waiting;
 
 	unit->has_summary = true;
