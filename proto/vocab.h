@@ -118,7 +118,7 @@ enum tr_frontier_mode {
 	TR_FRONTIER_DELTA = 3,  /* durable acknowledgement */
 };
 
-enum tr_need { TR_NEED_CERT = 1 };
+enum tr_need { TR_NEED_CERT = 1, TR_NEED_SEGMENTS = 2 };
 
 enum tr_peer_state {
 	TR_PEER_NEVER = 0, /* known, never seen */

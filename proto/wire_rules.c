@@ -61,6 +61,10 @@ static const struct wire_rule frontier[] = {
     COUNT(3, TR_FRONTIER_ENTRIES_MAX),
     NUMBER(5, 0, 1),
 };
+static const struct wire_rule need[] = {
+    NUMBER(4, 0, TR_SEQ_MAX),
+    NUMBER(5, 0, TR_SEQ_MAX),
+};
 static const struct wire_rule head[] = {
     NUMBER_MUST(1, 1, UINT64_MAX),
     COUNT(6, 2 * TR_CHAIN_MAX),
@@ -125,6 +129,7 @@ static const struct wire_rules all[] = {
     OF(fent, fent),
     OF(frontier, frontier),
     OF(head, head),
+    OF(need, need),
     OF(log_def, logdef),
     OF(receipt, receipt),
     OF(summary, summary),

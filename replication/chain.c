@@ -200,6 +200,21 @@ int rep_chain_tip(const struct rep_node *node, const struct rep_view *view, cons
 	return rc;
 }
 
+void rep_chain_put(struct rep_node *node, const struct rep_log *tip, const struct rep_chain_seg *seg, int64_t received_ms)
+{
+	struct rep_key key = rep_key_seq(tip->handle, seg->first + seg->count - 1);
+	uint8_t *tail = node->seg_row + REP_SEG_ROW_HEAD + TR_VECTOR_MAX * REP_SEG_ROW_ENTRY;
+	size_t size = encode(tip, seg, tail, TR_SEG_BYTES_MAX), head;
+
+	if (size == 0) {
+		rep_node_fail(node, TR_E_LIMIT);
+		return;
+	}
+	head = row_head(tip, &seg->hash, received_ms, node->seg_row);
+	memmove(node->seg_row + head, tail, size);
+	rep_node_put(node, REP_T_SEG, rep_key_bytes(&key), rep_bytes(node->seg_row, head + size));
+}
+
 bool rep_chain_is_signed(const struct rep_chain_row *row, const uint8_t sig[static 64])
 {
 	/* encode() puts the signature last */

@@ -24,6 +24,8 @@ struct rep_chain_seg {
 /* received_ms: wall; 0 = made here.  Store errors are sticky; TR_E_LIMIT if it does not fit. */
 TR_MUST_CHECK int rep_chain_append(struct rep_node *node, struct rep_log *log,
     const struct rep_chain_seg *seg, int64_t received_ms);
+/* Only the row, again: `tip` is the log with head and vector as of this segment.  Sticky. */
+void rep_chain_put(struct rep_node *node, const struct rep_log *tip, const struct rep_chain_seg *seg, int64_t received_ms);
 /* Leaves -> root, header, hash.  prev and vector are those of the log plus seg->ctx.
  * 0; TR_E_INPUT (an entry is malformed). */
 TR_MUST_CHECK int rep_chain_header(const struct rep_node *node, const struct rep_log *log,

@@ -12,7 +12,6 @@
 #include "replication/trust.h"
 #include "replication/unit.h"
 
-#define TWINS_MAX 16
 /* field ids of schema.def */
 #define F_SOURCE 1
 #define F_SOURCE_ID 2
@@ -61,7 +60,7 @@ static void index_source(struct rep_node *node, const struct rep_op *op)
 {
 	const struct rep_value *source = value_of(op, F_SOURCE);
 	const struct rep_value *id = value_of(op, F_SOURCE_ID);
-	uint8_t row[16 * TWINS_MAX];
+	uint8_t row[16 * REP_TWINS_MAX];
 	struct tr_bytes old = {NULL, 0};
 	struct rep_key key;
 

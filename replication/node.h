@@ -211,6 +211,10 @@ struct rep_link {
 	uint32_t ack_head, ack_tail;
 	uint64_t ack_bytes;
 	int64_t ack_since_ms;
+	/* mending: a segment asked for (own handle, 0 = none), and when this peer asked for one */
+	uint32_t want_log;
+	uint64_t want_first, want_last;
+	int64_t want_ms, serve_ms;
 	/* times, mono */
 	int64_t rx_ms, tx_ms, deadline_ms, next_try_ms, head_ms;
 	int64_t mend_ms;          /* when the session ends because of a bad frame; 0 = not */

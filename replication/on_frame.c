@@ -7,6 +7,7 @@
 #include "replication/head.h"
 #include "replication/keys.h"
 #include "replication/link.h"
+#include "replication/mend.h"
 #include "replication/queue.h"
 #include "replication/receipt.h"
 #include "replication/take.h"
@@ -38,6 +39,8 @@ static int on_need(struct rep_node *node, struct rep_link *link, const Terrace__
 
 	struct rep_key key = rep_key_peer_cert(link->peer, (struct tr_nid){need->nid});
 
+	if (need->what == TR_NEED_SEGMENTS)
+		return rep_mend_need(node, link, need);
 	if (need->what != TR_NEED_CERT || unit == NULL ||
 	    !(unit->on_path || rep_queue_in_reach(node, link, unit->nid)))
 		return TR_E_INPUT;

@@ -22,6 +22,7 @@
 #ifndef REPLICATION_REP_H
 #define REPLICATION_REP_H
 
+#include "replication/fault.h"
 #include "replication/identity.h"
 #include "replication/merge.h"
 #include "replication/op.h"
@@ -125,6 +126,16 @@ struct rep_policy_send { /* the top node sends a policy to all; the core gives t
 	const struct rep_policy_doc *doc; /* borrowed for the step */
 };
 
+/*
+ * Mends what is derived at once: reply 0, `unchanged` if nothing was wrong any
+ * more.  A segment is asked for: 0 and `asked`; rep_fault_look() says when it
+ * is here.  TR_E_DOWN: who has it is not connected; TR_E_NOPEER: nobody has.
+ */
+struct rep_mend {
+	uint64_t ticket;
+	struct rep_fault fault;
+};
+
 enum rep_event_kind {
 	REP_EV_TICK = 1,
 	REP_EV_LINK_UP,      /* transport is there; for link 0 the dial worked */
@@ -135,6 +146,7 @@ enum rep_event_kind {
 	REP_EV_POLICY,       /* reply: version; TR_E_AUTH (not the top node), TR_E_INPUT, TR_E_LIMIT, TR_E_FULL */
 	REP_EV_PAUSE,        /* operator: stop a peer's link / go on / dial now */
 	REP_EV_CLOSE,        /* sign what waits in open segments: a bundle is about to be written */
+	REP_EV_MEND,         /* one fault that rep_verify_next() found; the reply says what came of it */
 	REP_EV_BUNDLE_BEGIN, /* frames of a verified bundle head follow as BUNDLE_FRAME */
 	REP_EV_BUNDLE_FRAME,
 	REP_EV_BUNDLE_END,
@@ -159,6 +171,7 @@ struct rep_event {
 	const struct rep_write *write;
 	const struct rep_invite *invite;
 	const struct rep_policy_send *policy;
+	const struct rep_mend *mend;
 	enum rep_pause pause;
 	struct tr_nid peer;        /* PAUSE; BUNDLE_BEGIN: who wrote it */
 };
@@ -203,6 +216,7 @@ struct rep_reply {
 	bool unchanged;            /* values equal to what is shown: no op was made */
 	bool repeated;             /* same idempotency key: the first answer again */
 	bool created;
+	bool asked;                /* MEND: a neighbour was asked */
 	enum rep_why why;          /* for TR_E_STEP, TR_E_AUTH */
 	uint16_t field;            /* which field, 0 if none */
 	uint8_t status_from, status_to; /* TR_E_STEP */
@@ -389,7 +403,6 @@ TR_MUST_CHECK int rep_cert_of(const struct rep_view *view, struct tr_nid nid, st
  * `budget` segments.  0 and *next = 0 at the end; TR_E_DAMAGED / TR_E_FORGED / TR_E_GAP
  * with *next = first sequence of the bad segment.
  */
-struct rep_verify_sum { uint64_t segments, ops; };
 TR_MUST_CHECK int rep_verify_log(const struct rep_node *node, const struct rep_view *view, uint32_t handle,
     uint64_t from, size_t budget, uint64_t *next, struct rep_verify_sum *sum);
 

@@ -9,6 +9,7 @@
 #include "replication/incarnation.h"
 #include "replication/keys.h"
 #include "replication/link.h"
+#include "replication/mend.h"
 #include "replication/on.h"
 #include "replication/own.h"
 #include "replication/plan.h"
@@ -145,6 +146,7 @@ int rep_step(struct rep_node *node, const struct rep_view *view, const struct re
 	case REP_EV_INVITE: rep_on_invite(node, event->invite); break;
 	case REP_EV_POLICY: rep_on_policy(node, event->policy); break;
 	case REP_EV_PAUSE: rep_on_pause(node, event); break;
+	case REP_EV_MEND: rep_mend_on(node, event->mend); break;
 	case REP_EV_CLOSE: rep_own_close_all(node); break;
 	case REP_EV_BUNDLE_BEGIN:
 	case REP_EV_BUNDLE_FRAME:

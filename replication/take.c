@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "replication/take.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "proto/err.h"
@@ -9,6 +10,7 @@
 #include "replication/fold.h"
 #include "replication/link.h"
 #include "replication/log.h"
+#include "replication/mend.h"
 #include "replication/own.h"
 #include "replication/queue.h"
 #include "replication/segment.h"
@@ -146,7 +148,7 @@ static int take_ctx(struct rep_node *node, const struct rep_link *link, const st
 		const struct rep_vec_entry *had;
 		struct tr_hash hash;
 
-		if (other == NULL || other == log || other->id.scope.v != log->id.scope.v ||
+		if (other == NULL || other->handle == log->handle || other->id.scope.v != log->id.scope.v ||
 		    other->id.lane != log->id.lane)
 			return TR_E_INPUT;
 		for (uint16_t k = 0; k < seg->ctx_count; k++)
@@ -264,6 +266,26 @@ static int verify(struct rep_node *node, struct rep_link *link, struct rep_log *
 	return rc;
 }
 
+/* One whose row here is damaged: checked as it was when it came first. */
+static int take_again(struct rep_node *node, struct rep_link *link, struct rep_log *log,
+    const Terrace__Seg *msg, struct rep_chain_seg *seg)
+{
+	struct rep_cert cert;
+	struct rep_log tip;
+	int rc;
+
+	if (!is_whole(seg))
+		return TR_E_FORGED;
+	rc = rep_chain_tip(node, node->view, log, seg->first - 1, &tip);
+	if (rc != 0)
+		return TR_E_GAP;
+	rc = verify(node, link, &tip, msg, seg, &cert);
+	if (rc == 0)
+		rc = rep_mend_put(node, link, log, &tip, seg);
+	free(tip.vec);
+	return rc;
+}
+
 int rep_take_segment(struct rep_node *node, struct rep_link *link, struct tr_bytes encoded)
 {
 	struct rep_chain_seg seg;
@@ -281,6 +303,8 @@ int rep_take_segment(struct rep_node *node, struct rep_link *link, struct tr_byt
 	if (rc != 0)
 		return rc;
 	if (seg.first + seg.count - 1 <= log->seq) {
+		if (rep_mend_is_wanted(link, log, seg.first, seg.first + seg.count - 1))
+			return take_again(node, link, log, msg, &seg);
 		note_here(node, link, log, seg.first + seg.count - 1);
 		return 0;
 	}

@@ -43,3 +43,23 @@ void sim_check_refold(struct sim_world *world, unsigned host)
 	}
 	rep_overlay_free(overlay);
 }
+
+/* A healthy store raises no alarm when it is looked through. */
+void sim_check_verify(struct sim_world *world, unsigned host)
+{
+	const struct sim_host *h = &world->host[host];
+	struct rep_verify_cursor cursor = {0};
+	struct rep_verify_sum sum = {0};
+	struct rep_fault fault;
+	bool found;
+	int rc;
+
+	do {
+		rc = rep_verify_next(h->node, &h->view, &cursor, 7, &fault, &found, &sum);
+		if (rc == 0 && found)
+			sim_fail(world, host, "7", "verify finds a fault of a healthy store: %s, %s",
+			    rep_fault_name(fault.what), fault.rc != 0 ? tr_err_code(fault.rc) : "differs");
+	} while (rc == 0);
+	if (rc != TR_E_NOTFOUND || sum.unjudged != 0)
+		sim_fail(world, host, "7", "verify does not come to its end: %s", tr_err_code(rc));
+}

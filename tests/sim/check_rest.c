@@ -198,8 +198,10 @@ static void check_writes(struct sim_world *world)
 /* Nothing of the own log was dropped: it begins at 1 and verifies to its head (14). */
 void sim_check_rest(struct sim_world *world)
 {
-	for (unsigned h = 0; h < world->host_count; h++)
+	for (unsigned h = 0; h < world->host_count; h++) {
 		sim_check_store(world, h);
+		sim_check_verify(world, h);
+	}
 	check_states(world);
 	check_writes(world);
 	sim_part_rest(world);

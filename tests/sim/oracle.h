@@ -110,5 +110,6 @@ bool sim_oracle_signed(struct sim_world *world, const struct tr_log_id *log, uin
 void sim_check_fold(struct sim_world *world, unsigned host, unsigned rec); /* 10 11 */
 void sim_check_rows(struct sim_world *world, unsigned host, unsigned rec); /* 11: sets, lists, counts */
 void sim_check_refold(struct sim_world *world, unsigned host);             /* 7: folded again */
+void sim_check_verify(struct sim_world *world, unsigned host);             /* no false alarm */
 
 #endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * verify -- one thing at a time against what it is derived from; what
+ * rep_verify_next() walks over (fault.h) and mend.c mends.
+ */
+#ifndef REPLICATION_VERIFY_H
+#define REPLICATION_VERIFY_H
+
+#include "replication/chain.h"
+#include "replication/keys.h"
+#include "replication/refold.h"
+
+/* The stored segment that begins at `first`, decoded into the arena (which is
+ * reset).  0; TR_E_GAP: none begins there; TR_E_DAMAGED. */
+TR_MUST_CHECK int rep_verify_row(const struct rep_view *view, const struct rep_log *log, uint64_t first,
+    struct wire_arena *arena, struct rep_chain_row *row, Terrace__Seg **seg);
+/* 0: as its ops make it; TR_E_DIFFERS and *out (if not NULL) as it should be,
+ * the caller's; errors of rep_refold. */
+TR_MUST_CHECK int rep_verify_record(const struct rep_node *node, const struct rep_view *view,
+    const struct tr_rec_id *id, struct rep_overlay **out);
+/* Key of the look-up under which a candidate puts its record: by source of a
+ * case, by directive of a directive.  False: under none. */
+bool rep_verify_key(const struct rep_record *rec, uint16_t cand, struct rep_key *out);
+/* Is the record found by its look-ups?  0; TR_E_IO. */
+TR_MUST_CHECK int rep_verify_lookup(const struct rep_view *view, const struct rep_record *rec, bool *missing);
+/* Does the record named by a row of a look-up stand behind it? */
+TR_MUST_CHECK int rep_verify_stands(const struct rep_view *view, enum rep_table table, struct tr_bytes key,
+    const struct tr_rec_id *id, struct rep_record *rec, bool *stands);
+/* A row of REP_T_SRC names the record. */
+bool rep_verify_lists(const struct tr_bytes *row, const struct tr_rec_id *id);
+
+#endif
