@@ -157,6 +157,23 @@ static void work_rows(struct tc_out *out, const json_t *data)
 	    running > 0 ? _("see: terracectl directive list") : "");
 }
 
+static void policy_row(struct tc_out *out, const json_t *data)
+{
+	const json_t *policy = json_object_get(data, "policy");
+	long long version = tc_view_int(policy, "version"), behind = tc_view_int(policy, "units_behind");
+
+	if (version == 0)
+		return; /* the built-in rules: nothing to say */
+	tc_out_row(out, -1);
+	tc_out_text(out, _("policy"));
+	tc_out_format(out, "%lld", version);
+	if (behind > 0)
+		tc_out_format(out, _("%lld units below still use an older one"), behind);
+	else
+		tc_out_text(out, _("in use by all below"));
+	tc_out_text(out, "");
+}
+
 static void trust_rows(struct tc_out *out, const json_t *data)
 {
 	const json_t *trust = json_object_get(data, "trust");
@@ -186,6 +203,7 @@ static void trust_rows(struct tc_out *out, const json_t *data)
 		    violations);
 	else
 		tc_out_text(out, "");
+	policy_row(out, data);
 	if (is_top || !json_is_object(receipt))
 		return;
 	tc_out_row(out, -1);
@@ -298,6 +316,8 @@ static void tree_note(struct tc_out *out, const json_t *unit)
 
 	if (note[0] != '\0')
 		tc_out_text(out, tc_said(note));
+	else if (json_is_true(json_object_get(unit, "policy_behind")))
+		tc_out_format(out, _("still uses policy %lld"), (long long)tc_view_int(unit, "policy"));
 	else if (json_is_false(json_object_get(unit, "joined")))
 		tc_out_text(out, _("invited, not joined"));
 	else if (json_is_false(json_object_get(unit, "registered")))

@@ -53,6 +53,21 @@ void td_conf_problem_at(struct conf_load *load, const struct conf_source *source
 void td_conf_problem(struct conf_load *load, const char *where, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* One value of a YAML text, wherever it stands. */
+struct conf_leaf {
+	const char *path;  /* "merge.case.title"; of an item: that of its list */
+	const char *text;  /* the value; "" if there is none */
+	bool is_item;      /* of a list */
+	unsigned key_line, key_column, key_width; /* of the last key */
+	unsigned line, column, width;             /* of the value; of the key if there is none */
+};
+/*
+ * Calls `leaf` for every value, in the order of the text.  What is no YAML, a
+ * key that is there twice in one group and what nests too deep are reported.
+ */
+void td_conf_leaves(struct conf_load *load, const struct conf_source *source,
+    void (*leaf)(void *arg, const struct conf_leaf *leaf), void *arg);
+
 /* Reads one YAML file into `load`. */
 void td_conf_yaml(struct conf_load *load, const char *file);
 

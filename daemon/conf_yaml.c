@@ -123,9 +123,13 @@ static bool has_wide_colon(const struct conf_source *source, unsigned line)
 
 /* ------------------------------------------------------------------- the tree */
 
+typedef void leaf_fn(void *arg, const struct conf_leaf *leaf);
+
 struct walk {
 	struct conf_load *load;
 	const struct conf_source *source;
+	leaf_fn *leaf; /* td_conf_leaves(); NULL: settings */
+	void *arg;
 };
 
 struct place {
@@ -294,6 +298,67 @@ static void pair(struct walk *walk, struct fy_node *key, struct fy_node *value, 
 		unknown(walk, at, path, strlen(prefix));
 }
 
+/* ----------------------------------------------------------- any other text */
+
+static void give_leaf(struct walk *walk, struct fy_node *value, const char *path, struct place key, bool is_item)
+{
+	struct place at = value != NULL ? place_of(value) : key;
+	size_t size = 0;
+	const char *text = value != NULL ? fy_node_get_scalar(value, &size) : NULL;
+	char *copy;
+
+	if ((value != NULL && fy_node_is_alias(value)) || (text != NULL && memchr(text, '\0', size) != NULL)) {
+		td_conf_problem_at(AT(walk, at), "this is no value");
+		return;
+	}
+	copy = text != NULL && !is_null(value, text, size) ? strndup(text, size) : strdup("");
+	if (copy == NULL) {
+		td_conf_problem_at(AT(walk, at), "out of memory");
+		return;
+	}
+	walk->leaf(walk->arg, &(struct conf_leaf){.path = path, .text = copy, .is_item = is_item,
+	    .key_line = key.line, .key_column = key.column, .key_width = key.width,
+	    .line = at.line, .column = at.column, .width = at.width});
+	free(copy);
+}
+
+static void give_list(struct walk *walk, struct fy_node *list, const char *path, struct place key)
+{
+	struct fy_node *item;
+	void *it = NULL;
+
+	while ((item = fy_node_sequence_iterate(list, &it)) != NULL) {
+		if (fy_node_get_type(item) == FYNT_SCALAR)
+			give_leaf(walk, item, path, key, true);
+		else
+			td_conf_problem_at(AT(walk, key), "'%s' is a list of words", path);
+	}
+}
+
+static void leaf_pair(struct walk *walk, struct fy_node *key, struct fy_node *value, const char *prefix)
+{
+	char path[PATH_TEXT_MAX];
+	struct place at = place_of(key);
+	size_t size = 0;
+	const char *text = fy_node_get_scalar(key, &size);
+
+	if (text == NULL || fy_node_is_alias(key) || size == 0 || size > 64 || memchr(text, '\0', size) != NULL ||
+	    strlen(prefix) + size + 2 > sizeof(path)) {
+		td_conf_problem_at(AT(walk, at), "this is no key");
+		return;
+	}
+	if (value != NULL && fy_node_is_mapping(value) && !fy_node_is_alias(value)) {
+		snprintf(path, sizeof(path), "%s%.*s.", prefix, (int)size, text);
+		mapping(walk, value, path); /* so long a path, and no deeper */
+		return;
+	}
+	snprintf(path, sizeof(path), "%s%.*s", prefix, (int)size, text);
+	if (value != NULL && fy_node_is_sequence(value) && !fy_node_is_alias(value))
+		give_list(walk, value, path, at);
+	else
+		give_leaf(walk, value, path, at, false);
+}
+
 static bool same_text(struct fy_node *a, struct fy_node *b)
 {
 	size_t m = 0, n = 0;
@@ -328,7 +393,10 @@ static void mapping(struct walk *walk, struct fy_node *map, const char *prefix)
 			return;
 		}
 		keys[count++] = key;
-		pair(walk, key, fy_node_pair_value(p), prefix);
+		if (walk->leaf != NULL)
+			leaf_pair(walk, key, fy_node_pair_value(p), prefix);
+		else
+			pair(walk, key, fy_node_pair_value(p), prefix);
 	}
 }
 
@@ -368,11 +436,11 @@ static bool only_remarks(const struct conf_source *source)
 	return true;
 }
 
-static void parse(struct conf_load *load, const struct conf_source *source)
+static void parse(struct conf_load *load, const struct conf_source *source, leaf_fn *leaf, void *arg)
 {
 	struct fy_diag_cfg diag_cfg;
 	struct fy_parse_cfg cfg = {.flags = FYPCF_QUIET | FYPCF_ALLOW_DUPLICATE_KEYS};
-	struct walk walk = {load, source};
+	struct walk walk = {load, source, leaf, arg};
 	struct fy_document *doc;
 	struct fy_node *root;
 
@@ -416,6 +484,12 @@ static bool text_ok(struct conf_load *load, const struct conf_source *source)
 	return false;
 }
 
+void td_conf_leaves(struct conf_load *load, const struct conf_source *source, leaf_fn *leaf, void *arg)
+{
+	if (text_ok(load, source) && !only_remarks(source))
+		parse(load, source, leaf, arg);
+}
+
 void td_conf_yaml(struct conf_load *load, const char *file)
 {
 	struct conf_source source = {.file = file};
@@ -439,7 +513,7 @@ void td_conf_yaml(struct conf_load *load, const char *file)
 	else if (source.size > FILE_MAX)
 		td_conf_problem(load, file, "larger than 1 MiB; this is not a configuration");
 	else if (text_ok(load, &source) && !only_remarks(&source))
-		parse(load, &source);
+		parse(load, &source, NULL, NULL);
 	free(text);
 	fclose(in);
 }

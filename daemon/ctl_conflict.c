@@ -130,7 +130,8 @@ static json_t *conflict_json(struct td_ctl_call *call, const struct rep_record *
 	struct cand cands[CANDS_MAX];
 	size_t count = cands_of(rec, group, cands);
 	json_t *o = json_object(), *list = json_array();
-	bool ask = group->merge == REP_MERGE_ASK;
+	const struct rep_policy *policy = rep_policy_of(td_ctl_node(call));
+	bool ask = rep_policy_is_asked(policy, rec->kind, group->group_id);
 
 	td_ctl_put(o, "id", conflict_id(call, rec, group->group));
 	td_ctl_put_id(o, "record", &rec->id);
@@ -139,6 +140,8 @@ static json_t *conflict_json(struct td_ctl_call *call, const struct rep_record *
 	td_ctl_put_text(o, "group", group->group);
 	td_ctl_put_text(o, "state", ask ? "undecided" : "settled by rule");
 	td_ctl_put_text(o, "rule", rep_rule_name(rep_merge_rule(rec, group->group_id)));
+	td_ctl_put_text(o, "merge", rep_policy_merge_name(rep_policy_merge(policy, rec->kind, group->group_id)));
+	td_ctl_put_int(o, "policy", policy->version);
 	td_ctl_put_time(o, "since", since_ms);
 	td_ctl_put_age(o, "age_seconds", since_ms);
 	for (size_t i = 0; i < count; i++)

@@ -156,6 +156,21 @@ static void put_trust(json_t *data, const struct rep_self *self)
 	td_ctl_put_int(data, "held_segments", (int64_t)self->held_segments);
 }
 
+/* Who below uses an older one, as far as is known here. */
+static void put_policy(const struct td_ctl_call *call, json_t *data)
+{
+	uint32_t version = rep_policy_of(td_ctl_node(call))->version;
+	struct rep_unit_info unit;
+	json_t *o = json_object();
+	int64_t behind = 0;
+
+	for (size_t i = 0; rep_inspect_unit(td_ctl_node(call), i, &unit); i++)
+		behind += unit.in_subtree && unit.joined && unit.policy < version;
+	td_ctl_put_int(o, "version", version);
+	td_ctl_put_int(o, "units_behind", behind);
+	td_ctl_put(data, "policy", o);
+}
+
 static void put_root(json_t *data, const struct rep_self *self)
 {
 	char hex[2 * sizeof(self->root_hash.b) + 1];
@@ -240,6 +255,7 @@ static int status_ready(struct td_ctl_call *call, json_t **out)
 	td_ctl_put(data, "conflicts", td_ctl_roll_conflicts(roll));
 	td_ctl_put(data, "directives", td_ctl_roll_directives(roll));
 	put_trust(data, &self);
+	put_policy(call, data);
 	td_ctl_put_text(data, "listen", td_engine_listen_address(call->ctl->engine));
 	put_root(data, &self);
 	*out = data;

@@ -26,6 +26,8 @@ static const struct verb {
     {"trace", td_ctl_trace},
     {"conflicts", td_ctl_conflicts},
     {"conflict resolve", td_ctl_conflict_resolve},
+    {"policy show", td_ctl_policy_show},
+    {"policy send", td_ctl_policy_send},
     {"directive send", td_ctl_directive_send},
     {"directive list", td_ctl_directive_list},
     {"directive status", td_ctl_directive_status},
@@ -73,7 +75,7 @@ void td_ctl_request_check(void)
  * into it (texts, notes, records) is not. */
 static void log_change(const struct td_ctl_call *call)
 {
-	static const char *const kept_back[] = {"record", "value", "title", "body", "note"};
+	static const char *const kept_back[] = {"record", "value", "title", "body", "note", "text"};
 	struct td_sock_peer peer;
 	json_t *args = json_copy(call->args);
 	char *text, quoted[512];

@@ -118,6 +118,9 @@ static json_t *unit_json(const struct td_ctl_call *call, const struct rep_unit_i
 	td_ctl_put_nid(o, "nid", unit->nid);
 	td_ctl_put_unit(call, o, "parent", unit->parent);
 	put_state(call, o, unit);
+	td_ctl_put_int(o, "policy", unit->policy);
+	td_ctl_put_bool(o, "policy_behind", unit->in_subtree && unit->joined &&
+	    unit->policy < rep_policy_of(td_ctl_node(call))->version);
 	td_ctl_put_bool(o, "joined", unit->joined);
 	td_ctl_put_bool(o, "registered", unit->registered);
 	td_ctl_put(o, "own_records", unit->has_head ? json_integer((json_int_t)unit->head_own_ops) : json_null());

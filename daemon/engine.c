@@ -229,6 +229,13 @@ void td_engine_write(struct td_engine *engine, struct rep_write *write, td_reply
 	ask(engine, &event, &write->ticket, fn, arg);
 }
 
+void td_engine_policy(struct td_engine *engine, struct rep_policy_send *send, td_reply_fn *fn, void *arg)
+{
+	struct rep_event event = {.kind = REP_EV_POLICY, .policy = send};
+
+	ask(engine, &event, &send->ticket, fn, arg);
+}
+
 void td_engine_invite(struct td_engine *engine, struct rep_invite *invite, td_reply_fn *fn, void *arg)
 {
 	struct rep_event event = {.kind = REP_EV_INVITE, .invite = invite};
