@@ -348,7 +348,7 @@ static void count_rows(struct td_ctl_call *call, uint64_t *segments, uint64_t *h
 
 	td_store_stat(td_engine_store(call->ctl->engine), &stat);
 	*segments = stat.rows[REP_T_SEG];
-	*held = stat.rows[REP_T_SNAP];
+	*held = stat.rows[REP_T_PEND];
 }
 
 /* What the core refused says so in its traces; which frame it was is gone. */
@@ -363,7 +363,7 @@ static void take_traces(struct stick *s, uint64_t from)
 
 		if (t->code == REP_TRACE_FRAME_BAD || t->code == REP_TRACE_CERT_BAD ||
 		    t->code == REP_TRACE_SEG_FORGED || t->code == REP_TRACE_SEG_SCOPE ||
-		    t->code == REP_TRACE_SEG_PARTED || t->code == REP_TRACE_SEG_PRUNED ||
+		    t->code == REP_TRACE_FORK_LIMIT || t->code == REP_TRACE_SEG_PRUNED ||
 		    t->code == REP_TRACE_RECEIPT_BAD || t->code == REP_TRACE_HEAD_BAD)
 			refuse(s, 0, rep_trace_message(t->code));
 	}

@@ -65,9 +65,6 @@
 #define TR_STEP_OVER_MAX 8             /* concurrent overwriters of one step: one a path level */
 #define TR_LIST_MAX 10000              /* items of one list */
 #define TR_RECORD_BYTES_MAX (60 * 1024) /* encoded record row */
-#define TR_CKPT_OPS 1000               /* of a domain, then its state is compared */
-#define TR_CKPT_DAYS 30                /* ... or so long after the last time, if there was an op */
-#define TR_CKPT_SLICE 256              /* records looked at between two commits: some 10 ms */
 #define TR_TARGETS_MAX 20000           /* targets of one directive */
 
 /* --- policy --- */
@@ -83,6 +80,7 @@
 #define TR_CREDIT_SHARE (64 * 1024)       /* 300 children catch up from stays below its carrier's queues */
 #define TR_CREDIT_METERED (16 * 1024)
 #define TR_FRONTIER_ENTRIES_MAX 512    /* per frame */
+#define TR_INDEX_MAX 64                /* places of one branch: powers of two apart */
 #define TR_BEAT_FIBRE_S 30
 #define TR_BEAT_METERED_S 240
 #define TR_BEATS_LOST 3

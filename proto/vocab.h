@@ -60,9 +60,8 @@ enum tr_op_kind {
 	TR_OP_COUNT = 5,
 	TR_OP_TRANSFER = 10, /* the record goes on under another home */
 	TR_OP_CERT = 11,
-	TR_OP_CKPT = 13, /* the top node says what the state of a domain is */
 	TR_OP_POLICY = 14, /* lane P only */
-	/* 6 ATTACH 7 ERASE 8 ERASED 9 KEYGRANT 12 CUT
+	/* 6 ATTACH 7 ERASE 8 ERASED 9 KEYGRANT 12 CUT 13 CKPT
 	 * are kept.  Unknown kinds are stored and forwarded. */
 };
 
@@ -80,7 +79,6 @@ enum tr_kind {
 	TR_KIND_UNIT = 5,       /* a unit, declared by its parent in the parent's scope */
 	TR_KIND_CERT = 6,       /* body of a CERT op: a certificate, not a record */
 	TR_KIND_POLICY = 7,     /* body of a POLICY op: field 1, an encoded Policy */
-	TR_KIND_CKPT = 13,      /* body of a CKPT op: no record either */
 };
 
 enum tr_cap {

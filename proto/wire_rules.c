@@ -36,6 +36,7 @@ static const struct wire_rule seg[] = {
     COUNT(7, TR_VECTOR_MAX),
     EACH_MUST(8, TR_SEG_OPS_MAX, OP_MIN, TR_OP_BYTES_MAX),
     BYTES_MUST(9, SIG, SIG),
+    BYTES(10, HASH, HASH),
 };
 static const struct wire_rule segs[] = {
     EACH_MUST(1, 0, SEG_MIN, TR_SEG_BYTES_MAX),
@@ -64,6 +65,13 @@ static const struct wire_rule frontier[] = {
 static const struct wire_rule need[] = {
     NUMBER(4, 0, TR_SEQ_MAX),
     NUMBER(5, 0, TR_SEQ_MAX),
+};
+static const struct wire_rule place[] = {
+    NUMBER_MUST(1, 1, TR_SEQ_MAX),
+};
+static const struct wire_rule index_[] = {
+    COUNT(2, TR_INDEX_MAX),
+    NUMBER(3, 0, 1),
 };
 static const struct wire_rule head[] = {
     NUMBER_MUST(1, 1, UINT64_MAX),
@@ -130,6 +138,8 @@ static const struct wire_rules all[] = {
     OF(frontier, frontier),
     OF(head, head),
     OF(need, need),
+    OF(index, index_),
+    OF(place, place),
     OF(log_def, logdef),
     OF(receipt, receipt),
     OF(summary, summary),

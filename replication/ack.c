@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/err.h"
+#include "replication/branch.h"
 #include "replication/keys.h"
 #include "replication/link.h"
 #include "replication/log.h"
@@ -105,29 +106,33 @@ void rep_ack_policy(struct rep_node *node, const struct rep_link *link, const st
 		unit->summary_dirty = node->summaries_dirty = true;
 }
 
+/* The row, and those below it that it left. */
+static void store_acked(struct rep_node *node, struct rep_log *log)
+{
+	for (; log != NULL; log = rep_log_get(node, log->parent))
+		rep_log_store(node, log);
+}
+
 int rep_ack_take(struct rep_node *node, struct rep_link *link, const Terrace__Frontier *msg)
 {
 	for (size_t i = 0; i < msg->n_e; i++) {
 		struct rep_log *log = rep_log_get(node, msg->e[i]->log);
-		struct rep_way *way;
-		uint64_t seq;
-		bool first;
+		uint64_t before;
 
-		if (log == NULL || !rep_queue_carries(node, link, &log->id))
+		if (log == NULL || log->id.author.v == 0 || !rep_queue_carries(node, link, &log->id))
 			return TR_E_INPUT;
-		way = rep_queue_way(link, log);
-		/* more than was sent here: it came to the peer another way */
-		seq = msg->e[i]->seq < log->seq ? msg->e[i]->seq : log->seq;
-		if (seq > way->sent)
-			way->sent = seq;
-		if (seq <= way->acked)
+		/* which branch it is of, the place says and not the handle */
+		log = rep_log_locate(node, log, msg->e[i]->seq, msg->e[i]->h4);
+		if (log == NULL)
 			continue;
-		first = way->acked == 0;
-		way->acked = seq;
+		before = rep_queue_way(link, log)->acked;
+		rep_queue_has(node, link, log, msg->e[i]->seq);
+		if (rep_queue_way(link, log)->acked == before)
+			continue;
 		if (log->id.lane == TR_LANE_P)
-			rep_ack_policy(node, link, log, seq);
-		rep_log_store(node, log);
-		if (first)
+			rep_ack_policy(node, link, log, rep_queue_way(link, log)->acked);
+		store_acked(node, log);
+		if (before == 0)
 			note_cert(node, link, log->id.author);
 	}
 	if (msg->credit != 0 && msg->credit <= TR_CREDIT_FIBRE)
@@ -157,14 +162,17 @@ void rep_ack_send(struct rep_node *node, struct rep_link *link)
 		size_t n = 0;
 
 		while (n < TR_FRONTIER_ENTRIES_MAX && (log = rep_queue_take_ack(node, link)) != NULL) {
-			const struct rep_way *way = rep_queue_way(link, log);
+			uint32_t theirs = rep_queue_way(link, rep_branch_first(node, log))->theirs;
+			uint64_t seq = rep_queue_way(link, log)->acked;
+			struct tr_hash hash;
 
-			if (way->theirs == 0)
+			/* a place that it has itself: of another branch it would understand nothing */
+			if (theirs == 0 || rep_log_hash_at(node, log, seq, &hash) != 0)
 				continue;
 			terrace__fent__init(&ents[n]);
-			ents[n].log = way->theirs;
-			ents[n].seq = log->seq;
-			ents[n].h4 = wire_get_le32(log->head.b);
+			ents[n].log = theirs;
+			ents[n].seq = seq;
+			ents[n].h4 = wire_get_le32(hash.b);
 			list[n] = &ents[n];
 			n++;
 		}

@@ -101,6 +101,8 @@ static uint64_t has(struct rep_node *node, const struct rep_link *link, const st
 		seq = link->frontier_seq[at];
 	else if (link->peer_done)
 		seq = 0;
+	if (seq < log->fork)
+		return log->fork;
 	return seq < log->seq ? seq : log->seq;
 }
 
@@ -183,7 +185,9 @@ static void end(struct rep_node *node)
 	if (node->bundle == NULL)
 		return;
 	unit = rep_unit_find(node, node->bundle->peer);
-	rep_own_close_all(node); /* a contact, as HELLO: what waits goes with the answer */
+	if (node->bundle->peer_done)
+		rep_own_settled(node, node->bundle);
+	rep_own_close_new(node); /* a contact, as HELLO: what waits goes with the answer */
 	rep_receipt_now(node);
 	node->bundle->epoch = ++node->epochs;
 	rep_map_clear(&node->bundle->certs_sent);

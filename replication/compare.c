@@ -6,9 +6,12 @@
 #include "proto/err.h"
 #include "proto/grow.h"
 #include "replication/ack.h"
+#include "replication/branch.h"
 #include "replication/incarnation.h"
+#include "replication/index.h"
 #include "replication/link.h"
 #include "replication/log.h"
+#include "replication/own.h"
 #include "replication/queue.h"
 #include "replication/take.h"
 #include "replication/unit.h"
@@ -55,6 +58,7 @@ static void mark_same(struct rep_node *node, struct rep_link *link, const struct
 		struct rep_way *way = rep_queue_way(link, log);
 
 		way->sent = log->seq;
+		way->unsure = false;
 		if (!tentative && way->acked != log->seq) {
 			way->acked = log->seq;
 			if (log->stored)
@@ -166,6 +170,7 @@ void rep_compare_send_full(struct rep_node *node, struct rep_link *link, bool on
 			ents[n].log = log->handle;
 			ents[n].seq = log->seq;
 			ents[n].h4 = wire_get_le32(log->head.b);
+			rep_queue_way(link, log)->said = log->seq;
 			n++;
 		}
 	}
@@ -220,16 +225,6 @@ static int on_scopes(struct rep_node *node, struct rep_link *link, const Terrace
 	return 0;
 }
 
-/* Does the peer's entry name a point of the history that is here? */
-static bool fits(struct rep_node *node, const struct rep_log *log, const Terrace__FEnt *e)
-{
-	struct tr_hash hash;
-
-	if (e->seq > log->seq || e->seq == 0)
-		return true;
-	return rep_log_hash_at(node, log, e->seq, &hash) == 0 && wire_get_le32(hash.b) == e->h4;
-}
-
 /*
  * The peer holds more of our own log than we do: this store was restored, and
  * to go on in the old incarnation would fork it.  The proof, our own signature,
@@ -247,34 +242,53 @@ static int own_past(struct rep_node *node, const struct rep_link *link)
 	return 0;
 }
 
+/* The peer has a row up to there, and what lies below it. */
+static int note_common(struct rep_node *node, struct rep_link *link, const struct rep_log *log, uint64_t seq)
+{
+	for (; log != NULL && seq > 0; seq = log->fork, log = rep_log_get(node, log->parent)) {
+		uint64_t *more;
+		uint32_t at;
+		size_t pos;
+
+		if (rep_map_first(&link->frontier, log->handle, &pos, &at)) {
+			if (link->frontier_seq[at] < seq)
+				link->frontier_seq[at] = seq;
+			continue;
+		}
+		more = tr_grow(link->frontier_seq, link->frontier_count, &link->frontier_cap, sizeof(*more));
+		if (more == NULL)
+			return TR_E_NOMEM;
+		link->frontier_seq = more;
+		link->frontier_seq[link->frontier_count] = seq;
+		if (!rep_map_add(&link->frontier, log->handle, (uint32_t)link->frontier_count))
+			return TR_E_NOMEM;
+		link->frontier_count++;
+	}
+	return 0;
+}
+
 static int note_entry(struct rep_node *node, struct rep_link *link, const Terrace__FEnt *e)
 {
-	struct rep_log *log = rep_link_theirs(node, link, e->log);
+	struct rep_log *log = rep_link_theirs(node, link, e->log), *row;
 	struct rep_way *way;
-	uint64_t *more;
-	uint32_t at;
-	size_t pos;
 
 	if (log == NULL && rep_take_is_waiting(link, e->log))
 		return 0; /* its unit is not known here: nothing of it is held */
-	if (log == NULL || e->seq > TR_SEQ_MAX || rep_map_first(&link->frontier, log->handle, &pos, &at))
+	if (log == NULL || e->seq > TR_SEQ_MAX)
 		return TR_E_INPUT;
 	way = rep_queue_way(link, log);
-	if (!fits(node, log, e)) {
-		way->parted = true;
-		rep_node_trace(node, REP_TRACE_SEG_PARTED, log->id.author, e->seq, log->seq, NULL);
-	}
-	if (e->seq > log->seq && log->id.author.v == node->cert.nid.v && log->id.inc == node->inc &&
-	    own_past(node, link) != 0)
+	if (way->entries >= way->theirs_count)
+		return TR_E_INPUT; /* one head for each handle */
+	way->entries++;
+	row = rep_log_locate(node, log, e->seq, e->h4);
+	if (row != NULL)
+		return note_common(node, link, row, e->seq);
+	if (e->seq == 0)
+		return 0;
+	way->unknown = true;
+	way->parted = way->parted || e->seq <= rep_branch_top(node, log);
+	if (log->id.author.v == node->cert.nid.v && log->id.inc == node->inc && own_past(node, link) != 0)
 		return TR_E_FORGED;
-	more = tr_grow(link->frontier_seq, link->frontier_count, &link->frontier_cap, sizeof(*more));
-	if (more == NULL)
-		return TR_E_NOMEM;
-	link->frontier_seq = more;
-	link->frontier_seq[link->frontier_count] = e->seq;
-	if (!rep_map_add(&link->frontier, log->handle, (uint32_t)link->frontier_count))
-		return TR_E_NOMEM;
-	link->frontier_count++;
 	return 0;
 }
 
@@ -311,6 +325,95 @@ static void note_file(struct rep_node *node, const struct rep_link *link, struct
 		rep_log_store(node, log);
 }
 
+/*
+ * The peer has a head that is not here.  If it comes behind ours, the peer has
+ * all that is here; if the two parted, it has not.  Whoever holds the longer
+ * one knows, and says INDEX or, when it said all of those, that it settled.
+ * Until then nothing of this log goes: a segment that the other side cannot
+ * place looks forged there.
+ */
+static void settle_row(struct rep_node *node, struct rep_link *link, struct rep_log *log)
+{
+	struct rep_way *way = rep_queue_way(link, log);
+	uint64_t seq = log->fork, before = way->acked;
+	uint32_t at;
+	size_t pos;
+
+	if (rep_map_first(&link->frontier, log->handle, &pos, &at))
+		seq = link->frontier_seq[at];
+	way->sent = seq;
+	way->unsure = seq < log->seq && !link->is_bundle &&
+	    rep_queue_way(link, rep_branch_first(node, log))->unknown;
+	if (way->unsure)
+		return;
+	way->acked = seq;
+	if (log->id.lane == TR_LANE_P)
+		rep_ack_policy(node, link, log, way->acked);
+	if (link->is_bundle)
+		note_file(node, link, log, way->acked);
+	else if (way->acked != before && log->stored)
+		rep_log_store(node, log);
+}
+
+/* What the peer wrote itself and lost goes first: it may wait for just that. */
+static void queue_all(struct rep_node *node, struct rep_link *link, bool own)
+{
+	struct rep_unit *scope;
+
+	for (size_t i = 0; (scope = next_scope(node, link, &i)) != NULL;)
+		for (struct rep_log *log = rep_queue_first(node, link, scope); log != NULL;
+		     log = rep_queue_next(node, link, log))
+			if ((log->id.author.v == link->peer.v) == own)
+				rep_queue_send(node, link, log);
+}
+
+/* Then the peer does not know yet how much of its own is here. */
+static bool has_more(struct rep_node *node, struct rep_link *link)
+{
+	struct rep_unit *scope;
+
+	for (size_t i = 0; (scope = next_scope(node, link, &i)) != NULL;)
+		for (struct rep_log *log = rep_queue_first(node, link, scope); log != NULL;
+		     log = rep_queue_next(node, link, log))
+			if (rep_queue_way(link, log)->sent < log->seq)
+				return true;
+	return false;
+}
+
+/* An acknowledgement of nothing: what is not asked about by now is here. */
+static void say_settled(struct rep_node *node, struct rep_link *link)
+{
+	Terrace__Msg msg = TERRACE__MSG__INIT;
+	Terrace__Frontier f = TERRACE__FRONTIER__INIT;
+
+	f.mode = TR_FRONTIER_DELTA;
+	msg.m_case = TERRACE__MSG__M_FRONTIER;
+	msg.frontier = &f;
+	rep_link_send(node, link, &msg);
+}
+
+/* The peer holds every head that we said, but of the logs that it asked about. */
+static void on_settled(struct rep_node *node, struct rep_link *link)
+{
+	struct rep_unit *scope;
+
+	if (!link->peer_done || link->peer_settled)
+		return;
+	link->peer_settled = true;
+	for (size_t i = 0; (scope = next_scope(node, link, &i)) != NULL;)
+		for (struct rep_log *log = rep_queue_first(node, link, scope); log != NULL;
+		     log = rep_queue_next(node, link, log)) {
+			const struct rep_way *way = rep_queue_way(link, rep_branch_first(node, log));
+			uint64_t said = rep_queue_way(link, log)->said;
+
+			if (!rep_queue_way(link, log)->unsure || way->parted || way->indexes != 0)
+				continue;
+			if (said > log->fork)
+				rep_queue_raise(node, link, log, said);
+			rep_queue_sure(node, link, log);
+		}
+}
+
 /* Everything the peer said is here: start sending what it lacks. */
 static void settle(struct rep_node *node, struct rep_link *link)
 {
@@ -320,22 +423,8 @@ static void settle(struct rep_node *node, struct rep_link *link)
 		if (is_same(link, scope->nid))
 			continue;
 		for (struct rep_log *log = rep_queue_first(node, link, scope); log != NULL;
-		     log = rep_queue_next(node, link, log)) {
-			struct rep_way *way = rep_queue_way(link, log);
-			uint64_t seq = 0, before = way->acked;
-			uint32_t at;
-			size_t pos;
-
-			if (rep_map_first(&link->frontier, log->handle, &pos, &at))
-				seq = link->frontier_seq[at];
-			way->acked = way->sent = seq < log->seq ? seq : log->seq;
-			if (log->id.lane == TR_LANE_P)
-				rep_ack_policy(node, link, log, way->acked);
-			if (link->is_bundle)
-				note_file(node, link, log, way->acked);
-			else if (way->acked != before && log->stored)
-				rep_log_store(node, log);
-		}
+		     log = rep_queue_next(node, link, log))
+			settle_row(node, link, log);
 	}
 	if (link->is_bundle)
 		return;
@@ -343,7 +432,13 @@ static void settle(struct rep_node *node, struct rep_link *link)
 	for (size_t i = 0; (scope = next_scope(node, link, &i)) != NULL;)
 		for (struct rep_log *log = rep_queue_first(node, link, scope); log != NULL;
 		     log = rep_queue_next(node, link, log))
-			rep_queue_send(node, link, log);
+			if (rep_queue_way(link, log)->parted)
+				rep_index_send(node, link, log);
+	if (has_more(node, link))
+		say_settled(node, link);
+	queue_all(node, link, true);
+	queue_all(node, link, false);
+	rep_own_settled(node, link);
 }
 
 static int on_full(struct rep_node *node, struct rep_link *link, const Terrace__Frontier *msg)
@@ -377,7 +472,11 @@ int rep_compare_frontier(struct rep_node *node, struct rep_link *link, const Ter
 	case TR_FRONTIER_FULL:
 		return link->state == REP_LINK_COMPARE || link->is_bundle ? on_full(node, link, msg) : TR_E_INPUT;
 	case TR_FRONTIER_DELTA:
-		return link->is_bundle ? TR_E_INPUT : rep_ack_take(node, link, msg);
+		if (link->is_bundle)
+			return TR_E_INPUT;
+		if (msg->n_e == 0)
+			on_settled(node, link);
+		return rep_ack_take(node, link, msg);
 	default:
 		return TR_E_INPUT;
 	}

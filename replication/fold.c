@@ -5,7 +5,6 @@
 
 #include "proto/err.h"
 #include "replication/branch.h"
-#include "replication/ckpt_op.h"
 #include "replication/keys.h"
 #include "replication/late.h"
 #include "replication/policy_use.h"
@@ -227,8 +226,6 @@ void rep_fold_op(struct rep_node *node, const struct rep_fold *fold, uint64_t se
 		node->violations++;
 		return;
 	}
-	rep_base_before(node, fold->log, op->type, &op->rec,
-	    node->record->version == 0 && node->record->violations == 0);
 	rep_node_put(node, REP_T_OPS, rep_key_bytes(&ops), rep_bytes("", 0));
 	rc = rep_merge_apply(node->record, node->view, op, &cause, applied);
 	if (rc == 0)
@@ -275,13 +272,6 @@ void rep_fold_entry(struct rep_node *node, const struct rep_fold *fold, uint64_t
 	}
 	if (fold->log->id.lane == TR_LANE_P)
 		return; /* no records there: it goes where they must not */
-	if (op->kind == TR_OP_CKPT) {
-		const struct rep_value *ckpt = value_of(op, REP_CKPT_OP_FIELD);
-
-		if (ckpt != NULL && ckpt->type == REP_VALUE_BYTES)
-			rep_ckpt_op_take(node, fold->log, seq, rep_fold_hlc(fold->hlc, op->dt_ms), ckpt->t);
-		return;
-	}
 	if (((op->kind < TR_OP_CREATE || op->kind > TR_OP_COUNT) && op->kind != TR_OP_TRANSFER) ||
 	    rep_schema_kind_name(op->type) == NULL)
 		return;

@@ -57,9 +57,14 @@ bool rep_incarnation_doubt(struct rep_node *node, const struct rep_fence *fence)
 
 void rep_incarnation_new(struct rep_node *node)
 {
+	rep_own_close_new(node);
+	rep_incarnation_begin(node);
+}
+
+void rep_incarnation_begin(struct rep_node *node)
+{
 	uint64_t old = node->inc;
 
-	rep_own_close_all(node);
 	node->inc = rep_rng_id(&node->rng);
 	rep_incarnation_store(node);
 	if (rep_unit_find(node, node->cert.nid)->here_ops > 0)

@@ -100,7 +100,7 @@ static void forget_session(struct rep_link *link)
 	link->sent_first = link->sent_count = 0;
 	link->inflight = 0;
 	link->ack_bytes = 0;
-	link->peer_done = link->sent_full = link->sent_scopes = false;
+	link->peer_done = link->peer_settled = link->sent_full = link->sent_scopes = false;
 	link->tx_n = link->rx_n = 0;
 	link->session = 0;
 }

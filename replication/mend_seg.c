@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proto/err.h"
+#include "replication/branch.h"
 #include "replication/link.h"
 #include "replication/log.h"
 #include "replication/mend.h"
@@ -89,11 +90,11 @@ int rep_mend_ask(struct rep_node *node, const struct rep_fault *fault)
 /* Segments from..to of the log, as many as one frame takes; what is damaged
  * here, too, is left out. */
 static size_t collect(struct rep_node *node, struct rep_link *link, struct rep_log *log, const Terrace__Need *need,
-    ProtobufCBinaryData out[static REP_MEND_SEGS_MAX])
+    ProtobufCBinaryData out[static REP_MEND_SEGS_MAX], size_t n)
 {
 	union { const uint8_t *in; uint8_t *out; } cast; /* protobuf-c is not const correct */
-	uint64_t seq = need->from;
-	size_t n = 0, bytes = 0;
+	uint64_t seq = need->from > log->fork ? need->from : log->fork + 1;
+	size_t bytes = 0;
 
 	while (n < REP_MEND_SEGS_MAX && seq <= need->to && seq <= log->seq) {
 		struct rep_chain_row row;
@@ -126,8 +127,11 @@ int rep_mend_need(struct rep_node *node, struct rep_link *link, const Terrace__N
 	if (link->serve_ms != 0 && node->mono_ms - link->serve_ms < SERVE_MS)
 		return TR_E_BUSY;
 	link->serve_ms = node->mono_ms;
-	rep_link_define(node, link, log);
-	segs.n_seg = collect(node, link, log, need, list);
+	/* of all branches: which of them is damaged there, the handle does not say */
+	for (log = rep_branch_first(node, log); log != NULL; log = rep_branch_next(node, log)) {
+		rep_link_define(node, link, log);
+		segs.n_seg = collect(node, link, log, need, list, segs.n_seg);
+	}
 	segs.seg = list;
 	if (segs.n_seg == 0)
 		return 0; /* it asks somebody else, or again */

@@ -38,7 +38,7 @@ enum rep_rule rep_merge_rule(const struct rep_record *rec, uint16_t group_id)
 		for (size_t i = 0; i < rec->cand_count; i++)
 			if (rec->cands[i].group == group_id)
 				enter(&p, merge,
-				    rep_record_cand_weight(&rec->cands[i]));
+				    rep_record_cand_weight(rec, &rec->cands[i]));
 	}
 	if (p.count > 1)
 		(void)rep_record_weigh(merge, &p.first, &p.second, &rule);

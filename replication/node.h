@@ -32,6 +32,7 @@
 struct rep_way {
 	uint64_t acked;       /* durable there, as it said last */
 	uint64_t sent;        /* handed to the link in this session */
+	uint64_t said;        /* where our FULL said that it ends */
 	uint32_t session;     /* in which sent, theirs and defined are true */
 	uint32_t theirs;      /* a handle of the peer's for this log (first row only); 0 = not defined to us */
 	uint8_t theirs_count; /* so many handles: one for each of its branches (first row only) */
@@ -84,6 +85,7 @@ struct rep_log {
 struct rep_open {
 	struct rep_log *log;
 	struct rep_open *next;    /* in node->opens */
+	uint64_t first;           /* sequence of the first op */
 	uint32_t count, persisted; /* ops here; of them with a row in REP_T_OPEN */
 	struct tr_hlc hlc;        /* of the first op */
 	uint8_t clockq;           /* of the first op, for all */
@@ -182,7 +184,7 @@ struct rep_link {
 	uint32_t credit, max_frame, beat_s;
 	/* compare */
 	uint8_t hello_fd[16];     /* child: what HELLO said */
-	bool peer_done, sent_full, sent_scopes;
+	bool peer_done, peer_settled, sent_full, sent_scopes;
 	struct rep_map peer_scopes; /* scope -> index into peer_digests */
 	uint64_t *peer_digests;
 	size_t peer_digest_count, peer_digest_cap;
@@ -265,16 +267,6 @@ struct rep_node {
 	struct rep_log **logs;
 	size_t log_count, log_cap;
 	struct rep_map by_log;
-	struct rep_domain **domains; /* base.h; those with a record, a checkpoint, or at the top any op */
-	size_t domain_count, domain_cap;
-	struct rep_map by_domain;
-	struct rep_domain *jobs, *jobs_last; /* that have something to be done */
-	struct rep_ckpt_job *job;  /* under way */
-	int64_t job_ms, scan_ms;   /* mono: next slice; last look at all domains */
-	uint64_t ckpt_ops;         /* configuration, see rep.h */
-	int64_t ckpt_ms;
-	uint32_t ckpt_slice;
-	uint64_t diverged;         /* checkpoints that another state was found at */
 	struct rep_link **links;  /* [0] = parent */
 	size_t link_count, link_cap;
 	struct rep_map by_link;

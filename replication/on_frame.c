@@ -5,6 +5,7 @@
 #include "proto/err.h"
 #include "replication/compare.h"
 #include "replication/head.h"
+#include "replication/index.h"
 #include "replication/keys.h"
 #include "replication/link.h"
 #include "replication/mend.h"
@@ -80,6 +81,7 @@ int rep_on_content(struct rep_node *node, struct rep_link *link, const Terrace__
 	switch (msg->m_case) {
 	case TERRACE__MSG__M_LOGDEF: return rep_take_logdef(node, link, msg->logdef);
 	case TERRACE__MSG__M_FRONTIER: return rep_compare_frontier(node, link, msg->frontier);
+	case TERRACE__MSG__M_INDEX: return rep_index_take(node, link, msg->index);
 	case TERRACE__MSG__M_SEGS: return on_segs(node, link, msg->segs);
 	case TERRACE__MSG__M_HEAD: return rep_head_take(node, msg->head);
 	case TERRACE__MSG__M_RECEIPT: return rep_receipt_take(node, link, msg->receipt);

@@ -114,7 +114,7 @@ void rep_on_hello_send(struct rep_node *node, struct rep_link *link)
 	size_t version_size = strlen(node->version);
 
 	rep_link_session(node, link, (uint32_t)rep_rng_id(&node->rng) | 1);
-	rep_own_close_all(node); /* a contact: what waits goes with it */
+	rep_own_close_new(node); /* a contact: what waits goes with it */
 	rep_compare_digest(node, link, fd);
 	memcpy(link->hello_fd, fd, sizeof(fd));
 	rep_compare_equal(node, link, true);
@@ -230,7 +230,7 @@ void rep_on_hello(struct rep_node *node, struct rep_link *link, const Terrace__M
 	link->rx_n = 1;
 	take_profile(link, hello);
 	copy_version(link, hello->version);
-	rep_own_close_all(node);
+	rep_own_close_new(node);
 	memcpy(version, node->version, version_size);
 	rep_compare_digest(node, link, fd);
 	equal = memcmp(fd, hello->fd.data, 16) == 0;
@@ -261,6 +261,7 @@ void rep_on_hello(struct rep_node *node, struct rep_link *link, const Terrace__M
 	if (equal) {
 		rep_compare_equal(node, link, false);
 		rep_link_live(node, link);
+		rep_own_settled(node, link);
 	} else {
 		rep_link_state(node, link, REP_LINK_COMPARE, NULL);
 		rep_link_patience(node, link);
@@ -315,6 +316,7 @@ int rep_on_welcome(struct rep_node *node, struct rep_link *link, const Terrace__
 	if (memcmp(link->hello_fd, w->fd.data, 16) == 0) {
 		rep_link_live(node, link);
 		rep_compare_confirm(node, link);
+		rep_own_settled(node, link);
 	} else {
 		rep_link_state(node, link, REP_LINK_COMPARE, NULL);
 		rep_link_patience(node, link);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/err.h"
+#include "replication/branch.h"
 #include "replication/chain.h"
 #include "replication/keys.h"
 #include "replication/log.h"
@@ -15,6 +16,8 @@
 #define CLOSE_FIBRE_MS 1000
 #define CLOSE_METERED_MS 60000
 #define SPAN_MAX_MS ((int64_t)3600 * 1000) /* a segment's ops lie within an hour */
+#define LEFT_MS 60000 /* a neighbour said that it has more of the log than this store: it is given so long to send it */
+#define NEVER ((int64_t)1 << 60)
 
 struct rep_log *rep_own_log(struct rep_node *node, struct tr_nid scope, uint8_t lane)
 {
@@ -37,8 +40,27 @@ bool rep_own_seen(const struct rep_node *node, const struct rep_log *log, struct
 	return true;
 }
 
+/* Left over from before this store was put back: perhaps signed and sent then. */
+static bool is_left(const struct rep_node *node, const struct rep_open *open)
+{
+	return open->log->id.inc != node->inc;
+}
+
+static bool is_of(const struct rep_open *open, struct tr_nid scope, uint8_t lane)
+{
+	return open->log->id.scope.v == scope.v && open->log->id.lane == lane;
+}
+
 void rep_own_fold(struct rep_node *node, struct rep_log *log, struct rep_fold *out)
 {
+	struct rep_open *next;
+
+	/* what was left over is seen by this op, so it needs its place in a chain */
+	for (struct rep_open *open = node->opens; open != NULL; open = next) {
+		next = open->next;
+		if (open->log != log && is_of(open, log->id.scope, log->id.lane))
+			rep_own_close(node, open);
+	}
 	out->log = log;
 	out->level = node->cert.level;
 	out->caps = node->cert.caps;
@@ -59,6 +81,7 @@ static struct rep_open *open_new(struct rep_node *node, struct rep_log *log)
 		return NULL;
 	open->log = log;
 	open->count = open->persisted = 0;
+	open->first = log->seq + 1;
 	open->size = 0;
 	open->since_mono_ms = node->mono_ms;
 	open->hlc = (struct tr_hlc){0};
@@ -108,6 +131,15 @@ static void fill_ctx(struct rep_node *node, const struct rep_log *log, struct re
 	}
 }
 
+static void delete_rows(struct rep_node *node, const struct rep_open *open)
+{
+	for (uint32_t i = 0; i < open->persisted; i++) {
+		struct rep_key key = rep_key_seq(open->log->handle, open->first + i);
+
+		rep_node_del(node, REP_T_OPEN, rep_key_bytes(&key));
+	}
+}
+
 void rep_own_close(struct rep_node *node, struct rep_open *open)
 {
 	struct rep_log *log = open->log;
@@ -129,11 +161,7 @@ void rep_own_close(struct rep_node *node, struct rep_open *open)
 	rc = rep_chain_header(node, log, &seg, header);
 	TR_ASSERT(rc == 0);
 	rep_seg_sign(header, node->keys.sk, seg.sig);
-	for (uint32_t i = 0; i < open->persisted; i++) {
-		struct rep_key key = rep_key_seq(log->handle, seg.first + i);
-
-		rep_node_del(node, REP_T_OPEN, rep_key_bytes(&key));
-	}
+	delete_rows(node, open);
 	rc = rep_chain_append(node, log, &seg, 0);
 	if (rc != 0)
 		rep_node_fail(node, rc);
@@ -146,7 +174,49 @@ void rep_own_close_domain(struct rep_node *node, struct tr_nid scope, uint8_t la
 
 	for (struct rep_open *open = node->opens; open != NULL; open = next) {
 		next = open->next;
-		if (open->log->id.scope.v == scope.v && open->log->id.lane == lane)
+		if (is_of(open, scope, lane))
+			rep_own_close(node, open);
+	}
+}
+
+bool rep_own_is_open(const struct rep_log *log, const struct rep_chain_seg *seg)
+{
+	const struct rep_open *open = log->open;
+
+	if (open == NULL || open->count > seg->count || open->hlc.v != seg->hlc.v || open->clockq != seg->clockq)
+		return false;
+	for (uint32_t i = 0; i < open->count; i++) {
+		struct tr_bytes entry = rep_own_entry(open, i);
+
+		if (entry.size != seg->ops[i].size || memcmp(entry.data, seg->ops[i].data, entry.size) != 0)
+			return false;
+	}
+	return true;
+}
+
+uint32_t rep_own_forget(struct rep_node *node, struct rep_log *log)
+{
+	struct rep_open *open = log->open;
+	uint32_t count = open->count;
+
+	delete_rows(node, open);
+	open_drop(node, open);
+	return count;
+}
+
+void rep_own_settled(struct rep_node *node, struct rep_link *link)
+{
+	struct rep_open *next;
+
+	if (link->way != REP_WAY_UP && !node->is_top)
+		return; /* the parent holds every log that a child does */
+	for (struct rep_open *open = node->opens; open != NULL; open = next) {
+		next = open->next;
+		if (!is_left(node, open) || !rep_queue_in_reach(node, link, open->log->id.scope))
+			continue;
+		if (rep_queue_way(link, rep_branch_first(node, open->log))->unknown)
+			open->since_mono_ms = node->mono_ms; /* its segment comes */
+		else
 			rep_own_close(node, open);
 	}
 }
@@ -155,6 +225,17 @@ void rep_own_close_all(struct rep_node *node)
 {
 	while (node->opens != NULL && node->rc == 0)
 		rep_own_close(node, node->opens);
+}
+
+void rep_own_close_new(struct rep_node *node)
+{
+	struct rep_open *next;
+
+	for (struct rep_open *open = node->opens; open != NULL; open = next) {
+		next = open->next;
+		if (!is_left(node, open))
+			rep_own_close(node, open);
+	}
 }
 
 int rep_own_add(struct rep_node *node, struct rep_fold *fold, struct rep_op *op, uint64_t *seq)
@@ -205,6 +286,11 @@ static int64_t close_ms(const struct rep_node *node, const struct rep_open *open
 {
 	const struct rep_log *log = open->log;
 
+	if (is_left(node, open)) {
+		if (node->is_top && log->id.scope.v == node->cert.nid.v)
+			return 0; /* nobody else ever had it */
+		return rep_queue_link(node, log, node->is_top ? REP_WAY_DOWN : REP_WAY_UP) != NULL ? LEFT_MS : NEVER;
+	}
 	if (log->id.lane == TR_LANE_X || log->id.lane == TR_LANE_P || log->id.lane == TR_LANE_E || node->is_top ||
 	    is_wanted(node, log, REP_WAY_UP) || is_wanted(node, log, REP_WAY_DOWN))
 		return 0;
@@ -250,7 +336,7 @@ int64_t rep_own_deadline(const struct rep_node *node)
 
 		at = due < at ? due : at;
 	}
-	return at;
+	return at < NEVER ? at : INT64_MAX;
 }
 
 static bool take_row(struct rep_node *node, struct tr_bytes key, struct tr_bytes row)

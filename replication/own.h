@@ -10,6 +10,7 @@
 #ifndef REPLICATION_OWN_H
 #define REPLICATION_OWN_H
 
+#include "replication/chain.h"
 #include "replication/fold.h"
 #include "replication/node.h"
 
@@ -34,7 +35,17 @@ void rep_own_close_domain(struct rep_node *node, struct tr_nid scope, uint8_t la
 void rep_own_flush(struct rep_node *node);
 /* mono time when the next open segment falls due; INT64_MAX if none. */
 int64_t rep_own_deadline(const struct rep_node *node);
-/* Closes everything, due or not (a bundle is written, a contact begins). */
+/* Closes what is of this incarnation (a contact begins).  The rest waits for
+ * what the peer says of its log: it may have been signed and sent before the
+ * store was put back. */
+void rep_own_close_new(struct rep_node *node);
+/* The link's comparison is over: closes what is left over and not to come from there. */
+void rep_own_settled(struct rep_node *node, struct rep_link *link);
+/* Do the ops that wait in this row's log begin the segment, byte for byte? */
+bool rep_own_is_open(const struct rep_log *log, const struct rep_chain_seg *seg);
+/* They came back signed: forgotten here, folded they are.  Returns their count. */
+uint32_t rep_own_forget(struct rep_node *node, struct rep_log *log);
+/* Closes everything, due or not (a bundle or a backup is written). */
 void rep_own_close_all(struct rep_node *node);
 void rep_own_load(struct rep_node *node);
 

@@ -52,10 +52,18 @@ static struct rep_log *declaration(struct rep_node *node, struct rep_link *link,
 		const struct rep_way *way = rep_queue_way(link, other);
 
 		if (other->id.author.v == scope->parent.v && other->id.lane == TR_LANE_X &&
-		    way->sent < other->seq && !way->parted)
+		    way->sent < other->seq && !way->unsure)
 			return other;
 	}
 	return NULL;
+}
+
+/* What a branch left, up to where it left it. */
+static struct rep_log *lower(struct rep_node *node, struct rep_link *link, const struct rep_log *log)
+{
+	struct rep_log *from = rep_log_get(node, log->parent);
+
+	return from != NULL && rep_queue_way(link, from)->sent < log->fork ? from : NULL;
 }
 
 /* The log whose next segment may go now: `log`, or one that it waits for. */
@@ -67,8 +75,10 @@ static struct rep_log *ready(struct rep_node *node, struct rep_link *link, struc
 		struct rep_log *before = declaration(node, link, log);
 		int rc;
 
-		if (way->sent >= log->seq || way->parted)
+		if (way->sent >= log->seq || way->unsure)
 			return NULL;
+		if (before == NULL && way->sent == log->fork)
+			before = lower(node, link, log);
 		rc = rep_chain_find(node->view, log->handle, way->sent + 1, row);
 		if (rc == 0)
 			rc = wire_seg_decode(node->arena, row->bytes, seg);

@@ -52,6 +52,7 @@ static struct rep_way *fan_way(struct rep_link *link, const struct rep_log *log)
 		free(way);
 		return NULL;
 	}
+	way->acked = log->fork;
 	link->fan_way[link->fan_count++] = way;
 	return way;
 }
@@ -63,15 +64,17 @@ struct rep_way *rep_queue_way(struct rep_link *link, struct rep_log *log)
 	if (is_fan(link, log)) {
 		way = fan_way(link, log);
 		if (way == NULL) { /* nothing is sent there; the next session tries again */
-			link->lost = (struct rep_way){.parted = true, .ack_queued = true};
+			link->lost = (struct rep_way){.unsure = true, .ack_queued = true};
 			return &link->lost;
 		}
 	}
 	if (way->session != link->epoch) {
 		way->session = link->epoch;
 		way->sent = way->acked;
+		way->said = 0;
 		way->theirs = 0;
-		way->defined = way->parted = false;
+		way->theirs_count = way->entries = way->indexes = 0;
+		way->defined = way->unsure = way->unknown = way->parted = way->index_sent = false;
 		way->queued = way->ack_queued = false;
 		way->next_send = way->next_ack = 0;
 	}
@@ -136,7 +139,7 @@ void rep_queue_send(struct rep_node *node, struct rep_link *link, struct rep_log
 	struct rep_way *way = rep_queue_way(link, log);
 	unsigned cls = rep_queue_class(log->id.lane);
 
-	if (way->queued || way->parted || way->sent >= log->seq)
+	if (way->queued || way->unsure || way->sent >= log->seq)
 		return;
 	way->queued = true;
 	way->next_send = 0;
@@ -145,6 +148,39 @@ void rep_queue_send(struct rep_node *node, struct rep_link *link, struct rep_log
 	else
 		rep_queue_way(link, rep_log_get(node, link->queue_tail[cls]))->next_send = log->handle;
 	link->queue_tail[cls] = log->handle;
+}
+
+void rep_queue_raise(const struct rep_node *node, struct rep_link *link, struct rep_log *log, uint64_t seq)
+{
+	for (; log != NULL && seq > 0; log = rep_log_get(node, log->parent)) {
+		struct rep_way *way = rep_queue_way(link, log);
+
+		if (way->sent < seq)
+			way->sent = seq;
+		if (way->acked < seq && !way->unsure)
+			way->acked = seq;
+		seq = log->fork;
+	}
+}
+
+void rep_queue_sure(struct rep_node *node, struct rep_link *link, struct rep_log *log)
+{
+	struct rep_way *way = rep_queue_way(link, log);
+
+	if (!way->unsure)
+		return;
+	way->unsure = false;
+	way->acked = way->sent;
+	rep_log_store(node, log);
+	if (link->state == REP_LINK_LIVE)
+		rep_queue_send(node, link, log);
+}
+
+void rep_queue_has(struct rep_node *node, struct rep_link *link, struct rep_log *log, uint64_t seq)
+{
+	rep_queue_raise(node, link, log, seq);
+	for (; log != NULL; log = rep_log_get(node, log->parent))
+		rep_queue_sure(node, link, log);
 }
 
 /* The levels above are told how much waits for a child that is away. */

@@ -21,6 +21,12 @@ struct rep_log *rep_queue_take(struct rep_node *node, struct rep_link *link, uns
 bool rep_queue_is_empty(const struct rep_link *link);
 void rep_queue_ack(struct rep_node *node, struct rep_link *link, struct rep_log *log);
 struct rep_log *rep_queue_take_ack(struct rep_node *node, struct rep_link *link);
+/* The peer has the log up to seq, so also what lies below it in the rows that this one left. */
+void rep_queue_raise(const struct rep_node *node, struct rep_link *link, struct rep_log *log, uint64_t seq);
+/* What it has of this row is known now: the rest may go. */
+void rep_queue_sure(struct rep_node *node, struct rep_link *link, struct rep_log *log);
+/* Both, for the row and those that it left. */
+void rep_queue_has(struct rep_node *node, struct rep_link *link, struct rep_log *log, uint64_t seq);
 /* Empties both queues: the session is over. */
 void rep_queue_clear(struct rep_node *node, struct rep_link *link);
 /* way of a log for this session: fields of an earlier session are reset first. */

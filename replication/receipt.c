@@ -27,6 +27,14 @@ struct line {
 	uint8_t h16[16];
 };
 
+/* Heads of two branches of one log. */
+static int order_place(const struct line *a, const struct line *b)
+{
+	if (a->seq != b->seq)
+		return a->seq < b->seq ? -1 : 1;
+	return memcmp(a->h16, b->h16, sizeof(a->h16));
+}
+
 static int order(const void *a, const void *b)
 {
 	const struct tr_log_id *x = &((const struct line *)a)->log->id;
@@ -36,7 +44,9 @@ static int order(const void *a, const void *b)
 		return x->author.v < y->author.v ? -1 : 1;
 	if (x->inc != y->inc)
 		return x->inc < y->inc ? -1 : 1;
-	return (int)x->lane - (int)y->lane;
+	if (x->lane != y->lane)
+		return (int)x->lane - (int)y->lane;
+	return order_place(a, b);
 }
 
 /* Purpose, header, sorted entries. */
@@ -78,6 +88,18 @@ static void note_ctr(struct rep_node *node, struct rep_unit *scope, uint32_t ctr
 		node->receipt_highest = ctr;
 }
 
+/* The row up to there, and what lies below it in the rows that it left. */
+static void cover(struct rep_node *node, uint32_t row, uint64_t seq)
+{
+	for (struct rep_log *log = rep_log_get(node, row); log != NULL; log = rep_log_get(node, log->parent)) {
+		if (seq > log->receipt_seq) {
+			log->receipt_seq = seq;
+			rep_log_store(node, log);
+		}
+		seq = log->fork;
+	}
+}
+
 static void keep(struct rep_node *node, struct rep_unit *scope, uint32_t ctr, struct tr_hlc hlc,
     const uint8_t *bytes, size_t size, const uint8_t sig[static 64], const struct line *lines, size_t count)
 {
@@ -92,14 +114,8 @@ static void keep(struct rep_node *node, struct rep_unit *scope, uint32_t ctr, st
 	rep_todo_add(node, REP_TODO_RECEIPT, scope);
 	if (hlc.v > node->last_receipt_hlc.v)
 		node->last_receipt_hlc = hlc;
-	for (size_t i = 0; i < count; i++) {
-		struct rep_log *log = rep_log_get(node, lines[i].log->handle);
-
-		if (lines[i].seq > log->receipt_seq) {
-			log->receipt_seq = lines[i].seq;
-			rep_log_store(node, log);
-		}
-	}
+	for (size_t i = 0; i < count; i++)
+		cover(node, lines[i].log->handle, lines[i].seq);
 	rep_node_trace(node, REP_TRACE_RECEIPT, scope->nid, ctr, count, NULL);
 }
 
@@ -143,10 +159,10 @@ static int judge(struct rep_node *node, struct rep_unit *scope, const struct rep
 	for (uint16_t i = 0; i < r->count; i++) {
 		struct tr_hash hash;
 
-		lines[i].log = rep_log_get(node, r->f[i].log);
+		lines[i].log = rep_log_locate(node, rep_log_get(node, r->f[i].log), r->f[i].seq, r->f[i].h4);
 		lines[i].seq = r->f[i].seq;
-		if (rep_log_hash_at(node, lines[i].log, lines[i].seq, &hash) != 0)
-			return lines[i].seq > lines[i].log->seq ? TR_E_GAP : TR_E_FORGED;
+		if (lines[i].log == NULL || rep_log_hash_at(node, lines[i].log, lines[i].seq, &hash) != 0)
+			return TR_E_GAP;
 		memcpy(lines[i].h16, hash.b, 16);
 	}
 	size = canon(bytes, node->top.nid, scope->nid, r->ctr, r->hlc, lines, r->count);

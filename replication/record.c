@@ -100,7 +100,7 @@ int rep_record_shown(const struct rep_record *rec, uint16_t group_id)
 
 		if (rec->cands[i].group != group_id)
 			continue;
-		w = rep_record_cand_weight(&rec->cands[i]);
+		w = rep_record_cand_weight(rec, &rec->cands[i]);
 		if (found >= 0 && rep_record_weigh(merge, &w, &best, NULL) < 0)
 			continue;
 		best = w;
@@ -214,7 +214,7 @@ static struct rep_weight step_weight(const struct rep_record *rec, uint16_t i)
 
 static struct rep_weight cand_weight(const struct rep_record *rec, uint16_t i)
 {
-	return rep_record_cand_weight(&rec->cands[i]);
+	return rep_record_cand_weight(rec, &rec->cands[i]);
 }
 
 size_t rep_record_steps_alive(

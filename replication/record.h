@@ -156,7 +156,7 @@ struct rep_row {
  * before the first call.  0; TR_E_NOTFOUND at the end; others.
  * Texts are borrowed until the next write of the transaction.
  */
-struct rep_row_cursor { bool started; uint8_t key[64]; size_t key_size; };
+struct rep_row_cursor { bool started; uint8_t key[80]; size_t key_size; };
 TR_MUST_CHECK int rep_record_rows(const struct rep_view *view,
     const struct tr_rec_id *id, uint16_t field, struct rep_row_cursor *cursor,
     struct rep_row *out);

@@ -5,8 +5,8 @@
  * are 8 bytes big-endian, bytes have their length in front.
  *
  *   TR_STATE_VER, kind, id, scope, lane, violations,
- *   candidates by (group, author, inc, seq),
- *   legal steps by (author, inc, seq), each with the steps that it overwrote,
+ *   candidates by (group, author, inc, seq, then what they say),
+ *   legal steps by the same, each with the steps that it overwrote,
  *   rows of sets, lists and counts in the order of their keys
  *
  * Not in it: the violating steps that are kept to be shown (a bounded number
@@ -68,22 +68,29 @@ static void put_values(struct sink *s, const struct rep_record *rec,
 }
 
 /* Smaller first: (group, author, inc, seq). */
-static int compare_cands(const struct rep_cand *a, const struct rep_cand *b)
+static int compare_cands(const struct rep_record *rec, const struct rep_cand *a, const struct rep_cand *b)
 {
-	struct rep_weight wa = rep_record_cand_weight(a);
-	struct rep_weight wb = rep_record_cand_weight(b);
+	struct rep_weight wa = rep_record_cand_weight(rec, a);
+	struct rep_weight wb = rep_record_cand_weight(rec, b);
 
 	if (a->group != b->group)
 		return a->group < b->group ? -1 : 1;
 	return rep_record_dot_order(&wa, &wb);
 }
 
+/* Two that say the same, in two branches, may still have had different pasts. */
 static int compare_steps(const struct rep_record *rec, uint16_t a, uint16_t b)
 {
-	struct rep_weight wa = rep_record_step_weight(rec, &rec->steps[a]);
-	struct rep_weight wb = rep_record_step_weight(rec, &rec->steps[b]);
+	const struct rep_step *sa = &rec->steps[a], *sb = &rec->steps[b];
+	struct rep_weight wa = rep_record_step_weight(rec, sa);
+	struct rep_weight wb = rep_record_step_weight(rec, sb);
+	int c = rep_record_dot_order(&wa, &wb);
 
-	return rep_record_dot_order(&wa, &wb);
+	if (c == 0)
+		c = (int)sa->flags - (int)sb->flags;
+	if (c == 0)
+		c = (int)sa->under_count - (int)sb->under_count;
+	return c;
 }
 
 static void put_cands(struct sink *s, const struct rep_record *rec)
@@ -93,7 +100,7 @@ static void put_cands(struct sink *s, const struct rep_record *rec)
 	for (uint16_t i = 0; i < rec->cand_count; i++) {
 		size_t at = i;
 
-		while (at > 0 && compare_cands(&rec->cands[order[at - 1]],
+		while (at > 0 && compare_cands(rec, &rec->cands[order[at - 1]],
 				     &rec->cands[i]) > 0) {
 			order[at] = order[at - 1];
 			at--;
@@ -157,6 +164,7 @@ static void put_step(
 		put(s, u->author.v);
 		put(s, u->inc);
 		put(s, u->dot.seq);
+		put(s, u->hlc.v);
 	}
 }
 

@@ -19,19 +19,25 @@ struct rep_weight {
 	struct tr_nid author;
 	uint64_t inc;
 	uint64_t seq;
+	/* what the op says: two branches of a log have two ops for one place */
+	struct tr_bytes actor;
+	const struct rep_value *values;
+	uint16_t value_count;
 };
 
-/* > 0 if a wins, < 0 if b does, never 0 for two different ops.  *rule: why. */
+/* > 0 if a wins, < 0 if b does, 0 only for ops that say the same.  *rule: why. */
 int rep_record_weigh(enum rep_merge_kind merge, const struct rep_weight *a,
     const struct rep_weight *b, enum rep_rule *rule);
-struct rep_weight rep_record_cand_weight(const struct rep_cand *cand);
+struct rep_weight rep_record_cand_weight(
+    const struct rep_record *rec, const struct rep_cand *cand);
 /* By the ranks of status.c: for verdicts, which no policy touches. */
 struct rep_weight rep_record_step_weight(
     const struct rep_record *rec, const struct rep_step *step);
 /* By the ranks of the policy: for what is shown. */
 struct rep_weight rep_record_step_shown_weight(
     const struct rep_record *rec, const struct rep_step *step);
-/* Order by (author, inc, seq), as of memcmp. */
+/* Order by (author, inc, seq), as of memcmp; of two branches of one log by
+ * time, then by what the ops say.  0: they say the same. */
 int rep_record_dot_order(
     const struct rep_weight *a, const struct rep_weight *b);
 

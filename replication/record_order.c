@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who wins among concurrent values.  The order is total: levels on a path are
- * distinct, two incarnations of one node end in (author, inc, seq).
+ * distinct, two incarnations of one node end in (author, inc, seq), two
+ * branches of one log in what they say.
  */
+#include <string.h>
+
 #include "replication/record_int.h"
 
 #include "replication/status.h"
@@ -12,6 +15,36 @@ static int by(uint64_t a, uint64_t b)
 	return (a > b) - (a < b);
 }
 
+static int by_bytes(struct tr_bytes a, struct tr_bytes b)
+{
+	size_t size = a.size < b.size ? a.size : b.size;
+	int c = size > 0 ? memcmp(a.data, b.data, size) : 0;
+
+	return c != 0 ? c : by(a.size, b.size);
+}
+
+static int by_value(const struct rep_value *a, const struct rep_value *b)
+{
+	int c = by(a->field, b->field);
+
+	if (c == 0)
+		c = by(a->type, b->type);
+	if (c != 0 || a->type == REP_VALUE_NONE)
+		return c;
+	return a->type == REP_VALUE_INT ? (a->i > b->i) - (a->i < b->i) : by_bytes(a->t, b->t);
+}
+
+static int by_content(const struct rep_weight *a, const struct rep_weight *b)
+{
+	int c = by_bytes(a->actor, b->actor);
+
+	if (c == 0)
+		c = by(a->value_count, b->value_count);
+	for (size_t i = 0; i < a->value_count && c == 0; i++)
+		c = by_value(&a->values[i], &b->values[i]);
+	return c;
+}
+
 int rep_record_dot_order(
     const struct rep_weight *a, const struct rep_weight *b)
 {
@@ -19,7 +52,11 @@ int rep_record_dot_order(
 
 	if (c == 0)
 		c = by(a->inc, b->inc);
-	return c != 0 ? c : by(a->seq, b->seq);
+	if (c == 0)
+		c = by(a->seq, b->seq);
+	if (c == 0)
+		c = by(a->hlc.v, b->hlc.v);
+	return c != 0 ? c : by_content(a, b);
 }
 
 static int near_root(const struct rep_weight *a, const struct rep_weight *b)
@@ -96,7 +133,8 @@ int rep_record_weigh(enum rep_merge_kind merge, const struct rep_weight *a,
 	return c;
 }
 
-struct rep_weight rep_record_cand_weight(const struct rep_cand *cand)
+struct rep_weight rep_record_cand_weight(
+    const struct rep_record *rec, const struct rep_cand *cand)
 {
 	return (struct rep_weight){
 	    .level = cand->level,
@@ -105,6 +143,9 @@ struct rep_weight rep_record_cand_weight(const struct rep_cand *cand)
 	    .author = cand->author,
 	    .inc = cand->inc,
 	    .seq = cand->dot.seq,
+	    .actor = cand->actor,
+	    .values = rec->values + cand->value_first,
+	    .value_count = cand->value_count,
 	};
 }
 
@@ -119,6 +160,9 @@ struct rep_weight rep_record_step_weight(
 	    .author = step->author,
 	    .inc = step->inc,
 	    .seq = step->dot.seq,
+	    .actor = step->actor,
+	    .values = rec->values + step->value_first,
+	    .value_count = step->value_count,
 	};
 }
 

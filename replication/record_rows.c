@@ -4,10 +4,13 @@
  * that a record with 10,000 notes stays small.
  *
  * Keys begin with: record id, field be16.  Then
- *   list   hlc, author, seq, inc, item be16       values: tag, log, at, i, actor, text
+ *   list   hlc, author, seq, inc, item be16, SAYS values: tag, log, at, i, actor, text
  *   set    8 bytes of text, 8 of its hash,
- *          author, inc, seq                       values: tag, log, at, hlc, actor, text
+ *          author, inc, seq, hlc, SAYS            values: tag, log, at, hlc, actor, text
  *   count  author, inc                            values: tag, log, at, hlc, seq, i, actor
+ * SAYS = 8 bytes of a hash over at, i, actor and text, then the handle of the
+ * log's row: two branches of a log have two ops for one sequence, both stay,
+ * and everywhere in one order.
  * A set's key begins with its text, so that adding and removing look at the
  * rows of one element only.  The tag is the merge kind.
  */
@@ -23,8 +26,9 @@
 #define ID_SIZE sizeof(struct tr_rec_id)
 #define PREFIX_SIZE (ID_SIZE + 2)
 #define ELEMENT_SIZE (PREFIX_SIZE + 16) /* with the text's bytes and hash */
-#define LIST_KEY_SIZE (PREFIX_SIZE + 4 * 8 + 2)
-#define SET_KEY_SIZE (ELEMENT_SIZE + 3 * 8)
+#define SAYS_SIZE 12
+#define LIST_KEY_SIZE (PREFIX_SIZE + 4 * 8 + 2 + SAYS_SIZE)
+#define SET_KEY_SIZE (ELEMENT_SIZE + 4 * 8 + SAYS_SIZE)
 #define COUNT_KEY_SIZE (PREFIX_SIZE + 2 * 8)
 
 /* A row without its text: numbers, two lengths, an actor. */
@@ -47,6 +51,27 @@ static void key_u64(struct key *key, uint64_t v)
 {
 	wire_put_be64(key->b + key->size, v);
 	key->size += 8;
+}
+
+static void key_says(struct key *key, const struct rep_cause *cause, int64_t at_ms, int64_t i, struct tr_bytes actor,
+    struct tr_bytes text)
+{
+	crypto_generichash_state state;
+	uint8_t head[24], hash[crypto_generichash_BYTES_MIN];
+
+	wire_put_be64(head, (uint64_t)at_ms);
+	wire_put_be64(head + 8, (uint64_t)i);
+	wire_put_be64(head + 16, actor.size);
+	crypto_generichash_init(&state, NULL, 0, sizeof(hash));
+	crypto_generichash_update(&state, head, sizeof(head));
+	if (actor.size > 0)
+		crypto_generichash_update(&state, actor.data, actor.size);
+	if (text.size > 0)
+		crypto_generichash_update(&state, text.data, text.size);
+	crypto_generichash_final(&state, hash, sizeof(hash));
+	memcpy(key->b + key->size, hash, 8);
+	wire_put_be32(key->b + key->size + 8, cause->dot.log);
+	key->size += SAYS_SIZE;
 }
 
 static struct key key_prefix(const struct tr_rec_id *id, uint16_t field)
@@ -284,6 +309,7 @@ static int put_item(const struct source *s, uint16_t field, uint16_t item,
 	key_u64(&key, s->cause->dot.seq);
 	key_u64(&key, s->cause->inc);
 	key_u16(&key, item);
+	key_says(&key, s->cause, s->at_ms, i, s->op->actor, text);
 	tr_pb_put_varint(&w, tr_pb_zigzag(i));
 	row_span(&w, s->op->actor);
 	row_span(&w, text);
@@ -378,10 +404,29 @@ static int apply_set(const struct source *s, const struct rep_field *f,
 	key_u64(&key, s->cause->author.v);
 	key_u64(&key, s->cause->inc);
 	key_u64(&key, s->cause->dot.seq);
+	key_u64(&key, s->cause->hlc.v);
+	key_says(&key, s->cause, s->at_ms, -1, s->op->actor, v->t);
 	row_hlc(&w, s->cause->hlc);
 	row_span(&w, s->op->actor);
 	row_span(&w, v->t);
 	return row_put(s, &key, buf, &w);
+}
+
+/* Of two ops with one total: the earlier in its log; of two branches any, but everywhere the same. */
+static bool is_before(const struct source *s, const struct rep_row *row)
+{
+	const struct rep_cause *cause = s->cause;
+	size_t size = row->actor.size < s->op->actor.size ? row->actor.size : s->op->actor.size;
+	int c;
+
+	if (cause->dot.seq != row->dot.seq)
+		return cause->dot.seq < row->dot.seq;
+	if (cause->hlc.v != row->hlc.v)
+		return cause->hlc.v < row->hlc.v;
+	if (s->at_ms != row->at_ms)
+		return s->at_ms < row->at_ms;
+	c = size > 0 ? memcmp(s->op->actor.data, row->actor.data, size) : 0;
+	return c != 0 ? c < 0 : s->op->actor.size < row->actor.size;
 }
 
 /* A running total per author and incarnation; the largest stays. */
@@ -403,7 +448,7 @@ static int apply_count(const struct source *s, const struct rep_field *f,
 	if (rc == 0) {
 		if (!parse(&row, key_bytes(&key), old))
 			return TR_E_DAMAGED;
-		if (row.i >= v->i)
+		if (row.i > v->i || (row.i == v->i && !is_before(s, &row)))
 			return 0;
 	}
 	w = row_begin(s, buf, sizeof(buf), REP_MERGE_COUNT);

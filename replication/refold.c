@@ -16,7 +16,7 @@
 #define OPS_KEY (ID_SIZE + 4 + 8)
 #define RUNS_MAX (4 * TR_VECTOR_MAX) /* logs that wrote one record: those of a domain, or of one a kind */
 #define KINDS 8
-#define KEY_MAX 64 /* of a row of ROW, VIOLATION, REC, CONFLICT */
+#define KEY_MAX 80 /* of a row of ROW, VIOLATION, REC, CONFLICT */
 
 /* The record's ops of one log, in order of their sequence. */
 struct run {
@@ -88,19 +88,14 @@ int rep_refold_clear(const struct tr_rec_id *id, const struct rep_view *overlay)
 
 /* -------------------------------------------------------------------- gather */
 
-static bool is_within(const struct rep_seen *seen, size_t count, struct tr_dot dot)
-{
-	for (size_t i = 0; i < count; i++)
-		if (seen[i].log == dot.log)
-			return dot.seq <= seen[i].seq;
-	return false;
-}
-
 static bool counts(const struct work *w, struct tr_dot dot)
 {
-	if (w->how->floor != NULL && is_within(w->how->floor, w->how->floor_count, dot))
-		return false;
-	return w->how->limit == NULL || is_within(w->how->limit, w->how->limit_count, dot);
+	if (w->how->limit == NULL)
+		return true;
+	for (size_t i = 0; i < w->how->limit_count; i++)
+		if (w->how->limit[i].log == dot.log)
+			return dot.seq <= w->how->limit[i].seq;
+	return false;
 }
 
 static int run_new(struct work *w, struct rep_log *log)
@@ -309,10 +304,10 @@ static struct rep_record *record_of(struct work *w, const struct rep_log *log)
 	if (*rec != NULL)
 		return *rec;
 	*rec = malloc(sizeof(**rec));
-	if (*rec != NULL)
+	if (*rec != NULL) {
 		(*rec)->policy = NULL; /* nothing is shown */
-	if (*rec != NULL && (w->how->floor == NULL || rep_record_load(*rec, w->out, w->op.type, w->id) != 0))
 		rep_record_init(*rec, w->op.type, w->id, log->id.scope, log->id.lane);
+	}
 	return *rec;
 }
 
@@ -447,9 +442,7 @@ int rep_refold(const struct rep_node *node, const struct rep_view *view,
 	w->how = how != NULL ? how : &all;
 	w->how->folded = w->how->aside = 0;
 	w->arena = wire_arena_create();
-	rc = w->arena != NULL ? 0 : TR_E_NOMEM;
-	if (rc == 0 && w->how->floor == NULL)
-		rc = rep_refold_clear(id, w->out);
+	rc = w->arena != NULL ? rep_refold_clear(id, w->out) : TR_E_NOMEM;
 	if (rc == 0)
 		rc = gather(w);
 	if (rc == 0)

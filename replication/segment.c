@@ -54,7 +54,9 @@ static int vec_order(const void *a, const void *b)
 		return x->author.v < y->author.v ? -1 : 1;
 	if (x->inc != y->inc)
 		return x->inc < y->inc ? -1 : 1;
-	return 0;
+	if (x->seq != y->seq) /* heads of two branches of one log */
+		return x->seq < y->seq ? -1 : 1;
+	return memcmp(x->h16, y->h16, sizeof(x->h16));
 }
 
 void rep_seg_ctxhash(struct rep_vec *entries, size_t count, struct tr_hash *out)

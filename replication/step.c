@@ -5,7 +5,6 @@
 #include "proto/err.h"
 #include "replication/ack.h"
 #include "replication/batch.h"
-#include "replication/ckpt.h"
 #include "replication/head.h"
 #include "replication/incarnation.h"
 #include "replication/keys.h"
@@ -90,7 +89,6 @@ static void on_tick(struct rep_node *node)
 	rep_head_check(node);
 	rep_on_enroll_allow(node);
 	count_hours(node);
-	rep_ckpt_tick(node);
 	prune_keys(node);
 }
 
@@ -130,7 +128,7 @@ int rep_step(struct rep_node *node, const struct rep_view *view, const struct re
 	rep_receipt_store_base(node);
 	if (node->in_doubt) {
 		node->in_doubt = false;
-		rep_incarnation_new(node);
+		rep_incarnation_begin(node);
 	}
 	if (!node->allow_sent) {
 		node->allow_sent = true;
@@ -176,8 +174,6 @@ int rep_flush(struct rep_node *node, const struct rep_view *view, struct tr_wall
 	begin(node, view, wall.ms, mono.ms, batch);
 	if (node->to_register_count > 0)
 		rep_on_register(node);
-	if (node->rc == 0)
-		rep_ckpt_flush(node);
 	rep_own_flush(node);
 	for (size_t i = 0; i < node->link_count && node->rc == 0; i++)
 		if (node->links[i]->state == REP_LINK_LIVE)
@@ -198,8 +194,6 @@ int64_t rep_deadline(const struct rep_node *node)
 {
 	int64_t at = node->check_mono_ms + CHECK_MS, due = rep_own_deadline(node);
 
-	at = due < at ? due : at;
-	due = rep_ckpt_deadline(node);
 	at = due < at ? due : at;
 	due = rep_receipt_deadline(node);
 	at = due < at ? due : at;

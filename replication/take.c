@@ -6,8 +6,10 @@
 
 #include "proto/err.h"
 #include "proto/grow.h"
+#include "replication/branch.h"
 #include "replication/chain.h"
 #include "replication/fold.h"
+#include "replication/incarnation.h"
 #include "replication/link.h"
 #include "replication/log.h"
 #include "replication/mend.h"
@@ -66,8 +68,9 @@ static int define(struct rep_node *node, struct rep_link *link, uint32_t h, cons
 	if (log == NULL)
 		return TR_E_LIMIT;
 	way = rep_queue_way(link, log);
-	if (way->theirs != 0)
-		return TR_E_INPUT; /* a second handle for it */
+	if (way->theirs_count == REP_BRANCHES_MAX)
+		return TR_E_INPUT; /* a handle for each of its branches, no more */
+	way->theirs_count++;
 	way->theirs = h;
 	return rep_map_add(&link->theirs, h, log->handle) ? 0 : TR_E_NOMEM;
 }
@@ -135,8 +138,29 @@ void rep_take_defs(struct rep_node *node, struct rep_link *link)
 	link->def_count = kept;
 }
 
-/* The vector entries of the segment, with our handles and the hashes we hold. */
-static int take_ctx(struct rep_node *node, const struct rep_link *link, const struct rep_log *log,
+/* An entry of a vector beside the others: heads, none below another; and a vector only grows. */
+static bool is_news(const struct rep_node *node, const struct rep_log *base, const struct rep_chain_seg *seg,
+    const struct rep_log *other, uint64_t seq)
+{
+	for (uint16_t i = 0; i < base->vec_count; i++) {
+		const struct rep_vec_entry *had = &base->vec[i];
+
+		if (rep_branch_has(node, rep_log_get(node, had->log), had->seq, other->handle, seq))
+			return false;
+	}
+	for (uint16_t i = 0; i < seg->ctx_count; i++) {
+		const struct rep_vec_entry *e = &seg->ctx[i];
+
+		if (rep_branch_has(node, rep_log_get(node, e->log), e->seq, other->handle, seq) ||
+		    rep_branch_has(node, other, seq, e->log, e->seq))
+			return false;
+	}
+	return true;
+}
+
+/* The vector entries of the segment, with our handles and the hashes we hold;
+ * base: the log that it goes on from. */
+static int take_ctx(struct rep_node *node, const struct rep_link *link, const struct rep_log *base,
     const Terrace__Seg *msg, struct rep_chain_seg *seg)
 {
 	if (msg->n_ctx > TR_VECTOR_MAX)
@@ -145,30 +169,33 @@ static int take_ctx(struct rep_node *node, const struct rep_link *link, const st
 	for (size_t i = 0; i < msg->n_ctx; i++) {
 		struct rep_log *other = rep_link_theirs(node, link, msg->ctx[i]->log);
 		struct rep_vec_entry *e = &seg->ctx[seg->ctx_count];
+		uint64_t seq = msg->ctx[i]->seq;
 		const struct rep_vec_entry *had;
 		struct tr_hash hash;
 
-		if (other == NULL || other->handle == log->handle || other->id.scope.v != log->id.scope.v ||
-		    other->id.lane != log->id.lane)
+		/* who saw another branch of its own log writes in a new incarnation */
+		if (other == NULL || other->first == base->first || other->id.scope.v != base->id.scope.v ||
+		    other->id.lane != base->id.lane)
 			return TR_E_INPUT;
-		for (uint16_t k = 0; k < seg->ctx_count; k++)
-			if (seg->ctx[k].log == other->handle)
-				return TR_E_INPUT;
-		had = rep_log_vec(log, other->handle);
-		if (had != NULL && msg->ctx[i]->seq <= had->seq)
-			return TR_E_INPUT; /* a vector only grows */
-		if (rep_log_hash_at(node, other, msg->ctx[i]->seq, &hash) != 0)
-			return msg->ctx[i]->seq > other->seq ? TR_E_GAP : TR_E_FORGED;
+		other = rep_log_locate(node, other, seq, msg->ctx[i]->h4);
+		if (other == NULL || rep_log_hash_at(node, other, seq, &hash) != 0)
+			return TR_E_GAP;
+		had = msg->prev.len != 0 ? rep_log_vec(base, other->handle) : NULL;
+		if (had != NULL && had->seq == seq)
+			continue; /* the whole vector: this entry did not change */
+		if (!is_news(node, base, seg, other, seq))
+			return TR_E_INPUT;
 		e->log = other->handle;
-		e->seq = msg->ctx[i]->seq;
+		e->seq = seq;
 		memcpy(e->h16, hash.b, 16);
 		seg->ctx_count++;
 	}
 	return 0;
 }
 
+/* folded: so many of the first ops are, while they were open here. */
 static void fold_all(struct rep_node *node, struct rep_log *log, const struct rep_chain_seg *seg,
-    const struct rep_cert *cert)
+    const struct rep_cert *cert, uint32_t folded)
 {
 	struct rep_fold fold;
 
@@ -181,7 +208,7 @@ static void fold_all(struct rep_node *node, struct rep_log *log, const struct re
 	fold.seen_count = 0;
 	if (!rep_fold_seen(node, &fold))
 		rep_node_fail(node, TR_E_LIMIT);
-	for (uint32_t i = 0; i < seg->count && node->rc == 0; i++)
+	for (uint32_t i = folded; i < seg->count && node->rc == 0; i++)
 		rep_fold_entry(node, &fold, seg->first + i, seg->ops[i]);
 }
 
@@ -217,14 +244,9 @@ static int fill(const Terrace__Seg *msg, struct rep_chain_seg *seg)
 /* What the link's end of the bookkeeping says after a segment is here. */
 static void note_here(struct rep_node *node, struct rep_link *link, struct rep_log *log, uint64_t last)
 {
-	struct rep_way *way = rep_queue_way(link, log);
-
 	if (link->is_bundle)
 		return;
-	if (way->sent < last)
-		way->sent = last;
-	if (way->acked < last)
-		way->acked = last; /* it sent it: it has it */
+	rep_queue_has(node, link, log, last); /* it sent it: it has it */
 	rep_queue_ack(node, link, log);
 }
 
@@ -251,16 +273,14 @@ static void ask_cert(struct rep_node *node, struct rep_link *link, struct tr_nid
 		rep_link_send(node, link, &msg);
 }
 
-static int verify(struct rep_node *node, struct rep_link *link, struct rep_log *log,
-    const Terrace__Seg *msg, struct rep_chain_seg *seg, struct rep_cert *cert)
+static int verify(struct rep_node *node, struct rep_link *link, const struct rep_log *base,
+    const Terrace__Seg *msg, struct rep_chain_seg *seg, const struct rep_cert *cert)
 {
 	uint8_t header[TR_SEG_HEADER_SIZE];
-	int rc = rep_trust_cert(node, log->id.author, seg->serial, cert);
+	int rc = take_ctx(node, link, base, msg, seg);
 
 	if (rc == 0)
-		rc = take_ctx(node, link, log, msg, seg);
-	if (rc == 0)
-		rc = rep_chain_header(node, log, seg, header);
+		rc = rep_chain_header(node, base, seg, header);
 	if (rc == 0 && !rep_seg_verify(header, seg->sig, &cert->sign_pk))
 		rc = TR_E_FORGED;
 	return rc;
@@ -279,18 +299,175 @@ static int take_again(struct rep_node *node, struct rep_link *link, struct rep_l
 	rc = rep_chain_tip(node, node->view, log, seg->first - 1, &tip);
 	if (rc != 0)
 		return TR_E_GAP;
-	rc = verify(node, link, &tip, msg, seg, &cert);
+	rc = rep_trust_cert(node, log->id.author, seg->serial, &cert);
+	if (rc == 0)
+		rc = verify(node, link, &tip, msg, seg, &cert);
 	if (rc == 0)
 		rc = rep_mend_put(node, link, log, &tip, seg);
 	free(tip.vec);
 	return rc;
 }
 
+/* The row whose segment in that place is asked for; NULL. */
+static struct rep_log *find_wanted(const struct rep_node *node, const struct rep_link *link, const struct rep_log *log,
+    const struct rep_chain_seg *seg)
+{
+	uint64_t last = seg->first + seg->count - 1;
+
+	for (struct rep_log *row = rep_branch_first(node, log); row != NULL; row = rep_branch_next(node, row))
+		if (last > row->fork && last <= row->seq && rep_mend_is_wanted(link, row, seg->first, last))
+			return row;
+	return NULL;
+}
+
+/* Where a segment goes on: at the end of a row, or from a place within it. */
+struct place {
+	struct rep_log *row;
+	struct rep_log tip; /* the row as it was there; unused at its end */
+	bool at_end;
+};
+
+/* Is it signed as one that goes on here? */
+static int try_row(struct rep_node *node, struct rep_link *link, const Terrace__Seg *msg,
+    struct rep_chain_seg *seg, const struct rep_cert *cert, struct place *p)
+{
+	uint64_t before = seg->first - 1;
+	const struct rep_log *base = p->row;
+	int rc = 0;
+
+	p->at_end = before == p->row->seq;
+	if (!p->at_end) {
+		rc = rep_chain_tip(node, node->view, p->row, before, &p->tip);
+		base = &p->tip;
+	}
+	if (rc != 0)
+		return rc == TR_E_NOTFOUND ? TR_E_GAP : rc;
+	if (msg->prev.len != 0 && memcmp(msg->prev.data, base->head.b, sizeof(base->head.b)) != 0)
+		rc = TR_E_GAP; /* behind something that is not here */
+	else
+		rc = verify(node, link, base, msg, seg, cert);
+	if (rc != 0 && !p->at_end)
+		free(p->tip.vec);
+	return rc;
+}
+
+/*
+ * Of all places where it could go on, the signature says which one it is: the
+ * hash of what is before it is signed.  At most REP_BRANCHES_MAX are tried.
+ */
+static int find_place(struct rep_node *node, struct rep_link *link, struct rep_log *log, const Terrace__Seg *msg,
+    struct rep_chain_seg *seg, const struct rep_cert *cert, struct place *p)
+{
+	uint64_t before = seg->first - 1;
+	int rc = TR_E_GAP, worst = 0;
+
+	for (p->row = rep_branch_first(node, log); p->row != NULL; p->row = rep_branch_next(node, p->row)) {
+		if (before > p->row->seq || (p->row->parent != 0 && before <= p->row->fork))
+			continue;
+		rc = try_row(node, link, msg, seg, cert, p);
+		if (rc == 0)
+			return 0;
+		/* what is not here yet may come; only then is it nobody's */
+		if (worst == 0 || rc == TR_E_GAP || (rc == TR_E_FORGED && worst != TR_E_GAP))
+			worst = rc;
+	}
+	return worst != 0 ? worst : rc;
+}
+
+/* A second history of the log: a row of its own. */
+static int take_fork(struct rep_node *node, const struct rep_link *link, struct place *p, uint64_t first)
+{
+	struct rep_log *row = NULL;
+
+	if (rep_branch_count(node, p->row) < REP_BRANCHES_MAX && has_room(node, &p->row->id))
+		row = rep_log_branch(node, p->row, first - 1);
+	rep_node_trace(node, row != NULL ? REP_TRACE_FORK : REP_TRACE_FORK_LIMIT, p->row->id.author, first,
+	    link->peer.v, NULL);
+	if (row == NULL) {
+		free(p->tip.vec);
+		return TR_E_LIMIT;
+	}
+	row->head = p->tip.head;
+	row->vec = p->tip.vec;
+	row->vec_count = p->tip.vec_count;
+	row->vec_cap = p->tip.vec_cap;
+	p->row = row;
+	return 0;
+}
+
+/* Held already, in whichever branch. */
+static struct rep_log *find_known(const struct rep_node *node, const struct rep_log *log, const struct rep_chain_seg *seg)
+{
+	uint64_t last = seg->first + seg->count - 1;
+	struct rep_chain_row had;
+
+	for (struct rep_log *row = rep_branch_first(node, log); row != NULL; row = rep_branch_next(node, row))
+		if (last > row->fork && last <= row->seq && rep_chain_find(node->view, row->handle, last, &had) == 0 &&
+		    had.last == last && rep_chain_is_signed(&had, seg->sig))
+			return row;
+	return NULL;
+}
+
+/* A row whose open ops come back signed; NULL. */
+static struct rep_log *find_open(const struct rep_node *node, const struct rep_log *log, const struct rep_chain_seg *seg)
+{
+	for (struct rep_log *row = rep_branch_first(node, log); row != NULL; row = rep_branch_next(node, row))
+		if (row->seq + 1 == seg->first && rep_own_is_open(row, seg))
+			return row;
+	return NULL;
+}
+
+static int refuse(struct rep_node *node, struct rep_link *link, const struct rep_log *log, uint64_t first, int rc)
+{
+	if (rc == TR_E_NOCERT)
+		ask_cert(node, link, log->id.author);
+	if (rc == TR_E_FORGED) {
+		node->forged++;
+		rep_node_trace(node, REP_TRACE_SEG_FORGED, log->id.author, first, link->peer.v, NULL);
+	} else if (rc == TR_E_GAP) {
+		node->held_segments++;
+		rep_node_trace(node, REP_TRACE_SEG_HELD, log->id.author, first, link->peer.v, NULL);
+	}
+	return rc;
+}
+
+/* Verified, in order, and new: stored, folded, acknowledged with the commit. */
+static int keep(struct rep_node *node, struct rep_link *link, struct place *p, const struct rep_chain_seg *seg,
+    const struct rep_cert *cert, uint32_t folded)
+{
+	struct rep_log *log = p->row;
+	int rc;
+
+	/* our own signature in this incarnation, and not here: it was made by this
+	 * node later than its store, or by a copy of it */
+	if (log->id.author.v == node->cert.nid.v && log->id.inc == node->inc)
+		rep_incarnation_new(node);
+	if (!p->at_end) {
+		rc = take_fork(node, link, p, seg->first);
+		if (rc != 0)
+			return rc;
+		log = p->row;
+	}
+	rc = rep_chain_append(node, log, seg, node->wall_ms);
+	if (rc != 0)
+		return rc;
+	if (seg->first == 1 && log->parent == 0 && link->empty_logs > 0)
+		link->empty_logs--;
+	if (log->id.author.v == node->cert.nid.v && rep_unit_find(node, link->peer) != NULL)
+		rep_unit_find(node, link->peer)->claims = 0; /* it had told the truth */
+	fold_all(node, log, seg, cert, folded);
+	clock_check(node, link, log, seg->hlc);
+	note_here(node, link, log, log->seq);
+	return node->rc;
+}
+
 int rep_take_segment(struct rep_node *node, struct rep_link *link, struct tr_bytes encoded)
 {
+	struct rep_log *log, *known, *wanted, *open;
+	struct place place = {NULL};
 	struct rep_chain_seg seg;
 	struct rep_cert cert;
-	struct rep_log *log;
+	uint32_t folded = 0;
 	Terrace__Seg *msg;
 	int rc = wire_seg_decode(node->arena, encoded, &msg);
 
@@ -302,42 +479,32 @@ int rep_take_segment(struct rep_node *node, struct rep_link *link, struct tr_byt
 	rc = log != NULL ? fill(msg, &seg) : TR_E_INPUT;
 	if (rc != 0)
 		return rc;
-	if (seg.first + seg.count - 1 <= log->seq) {
-		if (rep_mend_is_wanted(link, log, seg.first, seg.first + seg.count - 1))
-			return take_again(node, link, log, msg, &seg);
-		note_here(node, link, log, seg.first + seg.count - 1);
+	known = find_known(node, log, &seg);
+	wanted = find_wanted(node, link, log, &seg);
+	if (wanted != NULL && (known == NULL || known == wanted))
+		return take_again(node, link, wanted, msg, &seg);
+	if (known != NULL) {
+		note_here(node, link, known, seg.first + seg.count - 1);
 		return 0;
 	}
 	if (!is_whole(&seg)) {
 		rep_node_trace(node, REP_TRACE_SEG_PRUNED, link->peer, log->id.author.v, seg.first, NULL);
 		return TR_E_FORGED;
 	}
-	if (seg.first != log->seq + 1)
-		return seg.first > log->seq + 1 ? TR_E_GAP : TR_E_FORGED;
-	/* our own open ops of the domain had not seen this one: sign them first */
-	rep_own_close_domain(node, log->id.scope, log->id.lane);
-	rc = verify(node, link, log, msg, &seg, &cert);
-	if (rc == TR_E_NOCERT)
-		ask_cert(node, link, log->id.author);
-	if (rc == TR_E_FORGED) {
-		node->forged++;
-		rep_node_trace(node, REP_TRACE_SEG_FORGED, log->id.author, seg.first, link->peer.v, NULL);
-	} else if (rc == TR_E_GAP) {
-		node->held_segments++;
-		rep_node_trace(node, REP_TRACE_SEG_HELD, log->id.author, seg.first, link->peer.v, NULL);
-	}
+	/* our own open ops of the domain had not seen this one: sign them first,
+	 * unless this is what became of them before this store was put back */
+	open = find_open(node, log, &seg);
+	if (open == NULL)
+		rep_own_close_domain(node, log->id.scope, log->id.lane);
+	rc = rep_trust_cert(node, log->id.author, seg.serial, &cert);
+	if (rc == 0)
+		rc = find_place(node, link, log, msg, &seg, &cert, &place);
 	if (rc != 0)
-		return rc;
-	rc = rep_chain_append(node, log, &seg, node->wall_ms);
-	if (rc != 0)
-		return rc;
-	if (seg.first == 1 && link->empty_logs > 0)
-		link->empty_logs--;
-	if (log->id.author.v == node->cert.nid.v && rep_unit_find(node, link->peer) != NULL)
-		rep_unit_find(node, link->peer)->claims = 0; /* it had told the truth */
-	fold_all(node, log, &seg, &cert);
-	clock_check(node, link, log, seg.hlc);
+		return refuse(node, link, log, seg.first, rc);
+	if (open != NULL && (place.row != open || !place.at_end))
+		rep_own_close_domain(node, log->id.scope, log->id.lane);
+	else if (open != NULL)
+		folded = rep_own_forget(node, open);
 	link->ack_bytes += encoded.size;
-	note_here(node, link, log, log->seq);
-	return node->rc;
+	return keep(node, link, &place, &seg, &cert, folded);
 }

@@ -25,7 +25,7 @@ enum rep_table {
 	REP_T_LOG,       /* handle -> identity, head, vector, acknowledged hints */
 	REP_T_SEG,       /* handle, LAST sequence -> hash, received ms, author's vector, encoded Seg */
 	REP_T_OPEN,      /* handle, sequence -> op entry not yet in a signed segment */
-	REP_T_SNAP,      /* scope, lane, what -> parts of a snapshot that is coming in */
+	REP_T_PEND,      /* author, inc, scope, lane, first -> verified segment with a gap below it */
 	REP_T_REC,       /* kind, record id -> folded record */
 	REP_T_ROW,       /* record id, field, hlc, author, seq -> list or set item */
 	REP_T_OPS,       /* record id, handle, sequence -> "": which ops made a record */
@@ -40,9 +40,6 @@ enum rep_table {
 	REP_T_INVITE,    /* token id -> invitation */
 	REP_T_KEY,       /* idempotency key -> answer; and by day for pruning */
 	REP_T_VIOLATION, /* record id, handle, sequence -> why */
-	REP_T_DOMAIN,    /* scope, lane, record id, kind -> see base.h */
-	REP_T_BASE,      /* scope, lane, what -> checkpoints, and copies for them; see base.h */
-	REP_T_INDEX,     /* handle, LAST sequence -> hash of a segment that is not held any more */
 	REP_T_COUNT
 };
 

@@ -199,7 +199,7 @@ static unsigned neighbour(unsigned at, uint32_t link)
 static bool is_bad(int code)
 {
 	return code == REP_TRACE_FRAME_BAD || code == REP_TRACE_SEG_FORGED || code == REP_TRACE_SEG_SCOPE ||
-	       code == REP_TRACE_SEG_PARTED || code == REP_TRACE_OP_VIOLATION || code == REP_TRACE_CERT_BAD ||
+	       code == REP_TRACE_FORK || code == REP_TRACE_FORK_LIMIT || code == REP_TRACE_OP_VIOLATION || code == REP_TRACE_CERT_BAD ||
 	       code == REP_TRACE_HEAD_BAD || code == REP_TRACE_RECEIPT_BAD || code == REP_TRACE_SESSION_GAP;
 }
 

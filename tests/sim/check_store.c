@@ -135,15 +135,16 @@ void sim_check_store(struct sim_world *world, unsigned host)
 static bool find_seq(struct sim_world *world, unsigned host, const struct tr_log_id *id, uint64_t *seq)
 {
 	struct rep_log_info log;
+	bool found = false;
 
 	for (size_t i = 0; rep_inspect_log(world->host[host].node, i, &log); i++) {
 		if (log.id.author.v == id->author.v && log.id.inc == id->inc && log.id.scope.v == id->scope.v &&
 		    log.id.lane == id->lane) {
-			*seq = log.seq;
-			return true;
+			*seq = log.seq > *seq ? log.seq : *seq; /* of all branches */
+			found = true;
 		}
 	}
-	return false;
+	return found;
 }
 
 void sim_check_restart(struct sim_world *world, unsigned host)

@@ -81,14 +81,34 @@ static bool same_log(const struct tr_log_id *a, const struct tr_log_id *b)
 	return a->author.v == b->author.v && a->inc == b->inc && a->scope.v == b->scope.v && a->lane == b->lane;
 }
 
-static unsigned intern_op(struct sim_rec *rec, const struct tr_log_id *log, uint64_t seq)
+/* Of which write, as its actor says. */
+static uint64_t mark_of(struct tr_bytes actor)
 {
-	for (unsigned i = 0; i < rec->op_count; i++)
-		if (rec->op[i].seq == seq && same_log(&rec->op[i].log, log))
-			return i;
+	uint64_t mark = 1;
+
+	for (size_t i = 0; i < actor.size; i++)
+		mark = mark * 31 + actor.data[i];
+	return mark;
+}
+
+/* hlc 0: not known. */
+static unsigned intern_op(struct sim_rec *rec, const struct tr_log_id *log, uint64_t seq, uint64_t hlc, uint64_t mark)
+{
+	for (unsigned i = 0; i < rec->op_count; i++) {
+		struct sim_op *op = &rec->op[i];
+
+		if (op->seq != seq || !same_log(&op->log, log) ||
+		    (hlc != 0 && op->hlc != 0 && (op->hlc != hlc || op->mark != mark)))
+			continue;
+		if (hlc != 0) {
+			op->hlc = hlc;
+			op->mark = mark;
+		}
+		return i;
+	}
 	TR_ASSERT(rec->op_count < SIM_PAST_WORDS * 64);
 	GROW(rec->op, rec->op_count, rec->op_cap);
-	rec->op[rec->op_count] = (struct sim_op){.log = *log, .seq = seq};
+	rec->op[rec->op_count] = (struct sim_op){.log = *log, .seq = seq, .hlc = hlc, .mark = mark};
 	return rec->op_count++;
 }
 
@@ -112,8 +132,17 @@ void sim_oracle_ops(struct sim_world *world, unsigned host, unsigned r, sim_op_f
 			sim_fail(world, host, "store", "rep_record_op: %s", tr_err_code(rc));
 		if (!rep_log_of(h->node, cause.dot.log, &log))
 			sim_fail(world, host, "store", "op of an unknown log %u", cause.dot.log);
-		fn(arg, intern_op(rec, &log.id, cause.dot.seq), op, &cause);
+		fn(arg, intern_op(rec, &log.id, cause.dot.seq, cause.hlc.v, mark_of(op->actor)), op, &cause);
 	}
+}
+
+static void add_past(void *arg, unsigned index, const struct rep_op *op, const struct rep_cause *cause)
+{
+	uint64_t *past = arg;
+
+	(void)op;
+	(void)cause;
+	past[index / 64] |= 1ull << (index % 64);
 }
 
 /* Which ops the record is made of at this moment, also those of the open
@@ -124,6 +153,13 @@ static void note_past(struct sim_world *world, unsigned host, unsigned r, uint64
 	uint8_t last[28];
 	struct tr_bytes from = {last, 16}, key, value;
 
+	if (world->counts.restores != 0) {
+		/* a sequence may stand for two ops: they must be read */
+		sim_host_commit(world, host);
+		if (sim_host_is_up(world, host))
+			sim_oracle_ops(world, host, r, add_past, past);
+		return;
+	}
 	memcpy(last, world->oracle->rec[r].id.b, 16);
 	while (rep_seek(view, REP_T_OPS, from, from.size == 28, &key, &value) == 0 && key.size == 28 &&
 	    memcmp(key.data, last, 16) == 0) {
@@ -134,7 +170,7 @@ static void note_past(struct sim_world *world, unsigned host, unsigned r, uint64
 		from.size = 28;
 		if (!rep_log_of(world->host[host].node, wire_get_be32(last + 16), &log))
 			sim_fail(world, host, "store", "op of an unknown log");
-		index = intern_op(&world->oracle->rec[r], &log.id, wire_get_be64(last + 20));
+		index = intern_op(&world->oracle->rec[r], &log.id, wire_get_be64(last + 20), 0, 0);
 		past[index / 64] |= 1ull << (index % 64);
 	}
 }
@@ -189,8 +225,8 @@ static void check_again(struct sim_world *world, const struct sim_write *w, cons
 		if (other == w || other->host != w->host || other->again == NULL ||
 		    strcmp(other->again->key, w->again->key) != 0)
 			continue;
-		if (other->is_uncertain)
-			return;
+		if (world->host[w->host].restores != 0)
+			return; /* the key went with the store */
 		if (other->state == SIM_WRITE_DURABLE || other->state == SIM_WRITE_ACKED)
 			first = other->ticket;
 	}
@@ -313,6 +349,32 @@ void sim_oracle_host_gone(struct sim_world *world, unsigned host)
 			o->write[i].state = SIM_WRITE_LOST;
 }
 
+static void count_mine(void *arg, unsigned index, const struct rep_op *op, const struct rep_cause *cause)
+{
+	struct find *f = arg;
+
+	(void)index;
+	(void)cause;
+	f->found += is_actor(op->actor, f->write->ticket);
+}
+
+/* On disk at somebody who runs, other than its writer. */
+static bool is_held(struct sim_world *world, struct sim_write *w)
+{
+	if (w->rec == SIM_NONE || (w->kind == TR_KIND_DIRECTIVE && !w->has_rec))
+		return false;
+	for (unsigned h = 0; h < world->host_count; h++) {
+		struct find f = {.world = world, .write = w};
+
+		if (h == w->host || !sim_host_is_up(world, h) || !sim_is_over(world, h, world->oracle->rec[w->rec].home))
+			continue;
+		sim_oracle_ops(world, h, w->rec, count_mine, &f);
+		if (f.found >= w->expect)
+			return true;
+	}
+	return false;
+}
+
 void sim_oracle_restored(struct sim_world *world, unsigned host)
 {
 	struct sim_oracle *o = world->oracle;
@@ -322,8 +384,10 @@ void sim_oracle_restored(struct sim_world *world, unsigned host)
 		if (o->promise[i].host != host)
 			o->promise[kept++] = o->promise[i];
 	o->promise_count = kept;
+	for (unsigned h = 0; h < world->host_count; h++)
+		sim_host_commit(world, h); /* ops of an open transaction cannot be read back */
 	for (unsigned i = 0; i < o->write_count; i++)
-		if (o->write[i].host == host)
+		if (world->host[o->write[i].host].restores != 0 && !is_held(world, &o->write[i]))
 			o->write[i].is_uncertain = true;
 }
 

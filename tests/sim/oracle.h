@@ -17,6 +17,7 @@
 struct sim_op {
 	struct tr_log_id log;
 	uint64_t seq;
+	uint64_t hlc, mark;      /* two branches of a log have two ops for one sequence; 0: not known yet */
 	uint64_t ticket;         /* 0: made by the core itself */
 	bool has_past;
 	uint64_t past[SIM_PAST_WORDS]; /* bit = index among the record's ops */
@@ -85,8 +86,8 @@ void sim_oracle_reply(struct sim_world *world, unsigned host, const struct rep_r
 /* The host went down: open writes of it are lost. */
 void sim_oracle_host_gone(struct sim_world *world, unsigned host);
 
-/* The host's store is an old one: what it promised is void, its own newer
- * writes are certain no more. */
+/* The host's store is an old one: what it promised is void, and of its writes
+ * those are certain no more that nobody else holds. */
 void sim_oracle_restored(struct sim_world *world, unsigned host);
 
 unsigned sim_oracle_rec(struct sim_world *world, const struct tr_rec_id *id); /* SIM_NONE if unknown */

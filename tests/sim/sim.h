@@ -74,6 +74,7 @@ struct sim_host {
 	struct memview *store;
 	struct memview *backup;  /* an image of the store, made some time ago */
 	unsigned restores, fences_lost;
+	unsigned rollbacks;      /* restores with the fence of then: nobody noticed */
 	struct rep_fence fence;  /* kept outside the store */
 	bool has_fence;
 	struct badview bad;      /* between store and core: what a disk may do */
@@ -107,7 +108,7 @@ struct sim_conn {
 };
 
 struct sim_counts {
-	uint64_t restores, events, frames, frame_bytes, lost, repeated, late, crashes, cuts, writes, acked, refused, sticks,
+	uint64_t restores, forks, events, frames, frame_bytes, lost, repeated, late, crashes, cuts, writes, acked, refused, sticks,
 	    dials, conflicts, rejoins, rubbish, differs, unreceipted;
 	uint64_t rc[64]; /* refused writes by -rc */
 	uint64_t thrown[SIM_FAULTS_MAX], tricks[SIM_TRICKS_MAX];
@@ -138,9 +139,6 @@ struct sim_world {
 	uint64_t trace;          /* hash over all that happened */
 	struct sim_counts counts;
 	uint64_t next_ticket;
-	uint64_t ckpt_ops;       /* of every node's configuration */
-	int64_t ckpt_ms;
-	uint32_t ckpt_slice;
 	uint8_t root[256];
 	size_t root_size;
 	struct tr_hash root_hash;
@@ -208,6 +206,8 @@ void sim_found_reply(struct sim_world *world, unsigned host, const struct rep_re
 
 /* --- work.c --- */
 void sim_work_any(struct sim_world *world, struct sim_rng *rng);
+/* Of one who works at that host. */
+void sim_work_at(struct sim_world *world, struct sim_rng *rng, unsigned host);
 void sim_work_flood(struct sim_world *world, struct sim_rng *rng, unsigned host);
 
 /* --- stick.c --- */

@@ -301,6 +301,23 @@ void sim_work_flood(struct sim_world *world, struct sim_rng *rng, unsigned host)
 	}
 }
 
+void sim_work_at(struct sim_world *world, struct sim_rng *rng, unsigned host)
+{
+	unsigned dice = (unsigned)sim_rng_below(rng, 100), r;
+
+	if (!sim_host_is_up(world, host))
+		return;
+	r = sim_oracle_pick(world, rng, host, TR_KIND_CASE);
+	if (dice >= 90)
+		send_directive(world, rng, host);
+	else if (dice < 30 || r == SIM_NONE)
+		new_case(world, rng, host);
+	else if (dice < 60)
+		edit_case(world, rng, host, r);
+	else
+		step_case_on(world, rng, host, r);
+}
+
 void sim_work_any(struct sim_world *world, struct sim_rng *rng)
 {
 	unsigned dice = (unsigned)sim_rng_below(rng, 100);

@@ -5,6 +5,7 @@
 #include "tests/unit/unit.h"
 
 #include "proto/err.h"
+#include "replication/branch.h"
 #include "tests/lib/rig.h"
 
 static struct tr_bytes case_op(uint8_t n, uint8_t *out, size_t cap)
@@ -91,7 +92,8 @@ static void logs_without_ops_are_bounded_over_sessions(void **state)
 	rig_end(&r);
 }
 
-static void one_log_has_one_handle(void **state)
+/* One for each branch that it may have, no more. */
+static void a_log_has_a_handle_for_each_branch(void **state)
 {
 	struct tr_log_id id = {.inc = 3, .lane = TR_LANE_R};
 	struct rep_self self;
@@ -101,8 +103,11 @@ static void one_log_has_one_handle(void **state)
 	rig_begin(&r, RIG_TOP);
 	id.author = id.scope = r.party[RIG_STREET].nid;
 	rig_connect(&r, RIG_STREET);
-	rig_logdef(&r, 1, id);
-	rig_logdef(&r, 2, id);
+	for (uint32_t h = 1; h <= REP_BRANCHES_MAX; h++)
+		rig_logdef(&r, h, id);
+	rep_inspect_self(r.node, &self);
+	assert_int_equal(self.bad_frames, 0);
+	rig_logdef(&r, REP_BRANCHES_MAX + 1, id);
 	rep_inspect_self(r.node, &self);
 	assert_int_equal(self.bad_frames, 1);
 	rig_end(&r);
@@ -257,7 +262,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_child_does_not_fill_the_vectors),
 	    cmocka_unit_test(logs_without_ops_are_bounded_over_sessions),
-	    cmocka_unit_test(one_log_has_one_handle),
+	    cmocka_unit_test(a_log_has_a_handle_for_each_branch),
 	    cmocka_unit_test(a_frontier_names_a_log_once),
 	    cmocka_unit_test(claims_about_our_own_past_wear_off),
 	    cmocka_unit_test(an_id_names_one_record),

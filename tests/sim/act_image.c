@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Images of whole machines: store and fence go back together, so the machine
+ * notices nothing and writes on from an old head.  Its peers see two histories
+ * of one log, keep both, and it begins a new incarnation (5 and 19 of the
+ * design's invariants).
+ */
+#include "tests/sim/part.h"
+
+#include <inttypes.h>
+
+#include "tests/sim/oracle.h"
+
+struct image {
+	struct memview *store;
+	struct rep_fence fence;
+	bool has_fence;
+};
+
+struct images {
+	struct image host[SIM_HOSTS_MAX];
+	unsigned forks_at_top;
+};
+
+static struct sim_fault sim_fault_image = {"image", 350, "a machine goes back in time, fence and all"};
+static struct sim_part part;
+
+static struct images *images(struct sim_world *world)
+{
+	return sim_part_data(world, &part, sizeof(struct images));
+}
+
+/* Ops outside a segment would be signed a second time, in another branch: twice there. */
+static void take_image(struct sim_world *world, unsigned host)
+{
+	struct image *im = &images(world)->host[host];
+	struct rep_self self;
+
+	if (sim_host_is_up(world, host))
+		sim_host_commit(world, host);
+	if (!sim_host_is_up(world, host))
+		return;
+	rep_inspect_self(world->host[host].node, &self);
+	if (self.open_ops != 0)
+		return;
+	memview_free(im->store);
+	im->store = memview_clone(world->host[host].store);
+	im->fence = world->host[host].fence;
+	im->has_fence = world->host[host].has_fence;
+	sim_log(world, host, "image is made");
+}
+
+static void go_back(struct sim_world *world, unsigned host, int64_t down_ms)
+{
+	const struct image *im = &images(world)->host[host];
+	struct sim_host *h = &world->host[host];
+
+	if (im->store == NULL || !sim_host_is_up(world, host))
+		return;
+	sim_log(world, host, "the machine's image is put back");
+	sim_host_crash(world, host, down_ms);
+	memview_free(h->store);
+	h->store = memview_clone(im->store);
+	sim_host_view(world, host);
+	h->fence = im->fence;
+	h->has_fence = im->has_fence;
+	h->restores++;
+	h->rollbacks++;
+	world->counts.restores++;
+	sim_oracle_restored(world, host);
+}
+
+/* Somebody works there before the machine finds its neighbours again. */
+static void work_there(struct sim_world *world, struct sim_rng *rng, unsigned host)
+{
+	for (uint64_t n = sim_rng_below(rng, 6); n > 0; n--) {
+		sim_work_at(world, rng, host);
+		sim_world_advance(world, sim_rng_between(rng, 0, 2000));
+	}
+}
+
+static void act_image(struct sim_world *world, struct sim_rng *rng, unsigned host)
+{
+	if (host == 0 || sim_rng_chance(rng, 400)) {
+		for (unsigned i = 1; i < world->host_count; i++)
+			take_image(world, i);
+		return;
+	}
+	if (images(world)->host[host].store == NULL)
+		take_image(world, host);
+	work_there(world, rng, host);
+	if (sim_rng_chance(rng, 500))
+		sim_world_advance(world, sim_rng_between(rng, 0, 30000));
+	sim_net_cut(world, host, true, true, sim_rng_between(rng, 1, 60000));
+	go_back(world, host, 1);
+	sim_world_advance(world, sim_rng_between(rng, 1, 1000));
+	work_there(world, rng, host);
+}
+
+/* Whose machine went back may be forked, may begin anew, and nobody else. */
+static bool excuses(struct sim_world *world, unsigned host, const struct rep_trace *trace)
+{
+	unsigned author = sim_host_of(world, trace->peer);
+
+	(void)host;
+	return trace->code == REP_TRACE_FORK && author != SIM_NONE && world->host[author].rollbacks != 0;
+}
+
+static void on_trace(struct sim_world *world, unsigned host, const struct rep_trace *trace)
+{
+	if (trace->code != REP_TRACE_FORK)
+		return;
+	world->counts.forks++;
+	images(world)->forks_at_top += host == 0;
+}
+
+static void end_images(struct sim_world *world)
+{
+	for (unsigned i = 0; i < world->host_count; i++)
+		memview_free(images(world)->host[i].store);
+}
+
+static struct sim_fault *const FAULTS[] = {&sim_fault_image, NULL};
+static const struct sim_action ACTIONS[] = {
+    {"image", 6, {&sim_fault_image}, act_image},
+    {0},
+};
+static struct sim_part part = {.name = "image", .faults = FAULTS, .actions = ACTIONS, .excuses = excuses,
+    .trace = on_trace, .free = end_images};
+SIM_PART(part)
