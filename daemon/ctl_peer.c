@@ -132,7 +132,7 @@ static json_t *logs_json(struct td_ctl_call *call, struct tr_nid peer, bool is_p
 	struct rep_log_info log;
 	json_t *list = json_array();
 
-	for (size_t i = 0; rep_inspect_log(td_ctl_node(call), i, &log); i++) {
+	for (size_t i = 0; rep_inspect_log(td_ctl_node(call), &i, &log);) {
 		uint64_t acked = is_parent ? log.up_acked : log.down_acked;
 		json_t *o;
 

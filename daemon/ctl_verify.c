@@ -13,7 +13,7 @@
 #define SEGMENTS_A_GO 16  /* between two looks at the clock */
 
 struct verify {
-	size_t log;    /* index of rep_inspect_log */
+	size_t log;    /* cursor of rep_inspect_log */
 	uint64_t from; /* in that log */
 	struct rep_verify_sum sum;
 	uint64_t bad_count;
@@ -64,9 +64,10 @@ static bool verify_some(struct td_ctl_call *call, struct verify *v)
 	struct rep_verify_sum sum = {0};
 	struct rep_log_info log;
 	uint64_t next = 0;
+	size_t cursor = v->log;
 	int rc;
 
-	if (!rep_inspect_log(td_ctl_node(call), v->log, &log))
+	if (!rep_inspect_log(td_ctl_node(call), &cursor, &log))
 		return false;
 	rc = rep_verify_log(td_ctl_node(call), td_ctl_view(call), log.handle, v->from,
 	    SEGMENTS_A_GO, &next, &sum);
@@ -78,7 +79,8 @@ static bool verify_some(struct td_ctl_call *call, struct verify *v)
 		next = 0;
 	}
 	v->from = next != 0 ? next : 1;
-	v->log += next == 0;
+	if (next == 0)
+		v->log = cursor;
 	return true;
 }
 
@@ -125,7 +127,7 @@ static json_t *compared_json(struct td_ctl_call *call, const struct verify *v)
 	bool is_link = find_link(call, v->against, &link);
 	bool known = rep_unit_get(td_ctl_node(call), v->against, &unit);
 
-	for (size_t i = 0; rep_inspect_log(td_ctl_node(call), i, &log); i++) {
+	for (size_t i = 0; rep_inspect_log(td_ctl_node(call), &i, &log);) {
 		uint64_t acked = link.is_parent ? log.up_acked : log.down_acked;
 
 		if (!link.is_parent && !rep_unit_is_under(td_ctl_node(call), log.id.scope, v->against))

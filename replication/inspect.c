@@ -218,15 +218,16 @@ static void fill_log(const struct rep_log *log, struct rep_log_info *out)
 	out->receipt_seq = log->receipt_seq;
 }
 
-bool rep_inspect_log(const struct rep_node *node, size_t i, struct rep_log_info *out)
+bool rep_inspect_log(const struct rep_node *node, size_t *cursor, struct rep_log_info *out)
 {
-	size_t at = 0;
+	while (*cursor < node->log_count) {
+		const struct rep_log *log = node->logs[(*cursor)++];
 
-	for (size_t k = 0; k < node->log_count; k++)
-		if (!rep_log_is_empty(node->logs[k]) && at++ == i) {
-			fill_log(node->logs[k], out);
-			return true;
-		}
+		if (rep_log_is_empty(log))
+			continue;
+		fill_log(log, out);
+		return true;
+	}
 	return false;
 }
 

@@ -60,6 +60,11 @@ struct rep_vec_entry { /* of an author's vector, with local handles */
  * of two branches is the first row and which one left it is a matter of which
  * came first here; nothing that leaves this node may depend on it.
  */
+struct rep_log_sum { /* hash of (log, seq, head), as of this seq and head */
+	uint64_t seq, sum[2];
+	uint8_t head[8];
+};
+
 struct rep_log {
 	uint32_t handle;
 	uint32_t parent;          /* row that this one left; 0: the first row */
@@ -75,6 +80,7 @@ struct rep_log {
 	uint64_t receipt_seq;
 	uint64_t late_seq;        /* receipt_seq when it last grew */
 	int64_t late_since_ms;    /* node->session_ms at that time */
+	struct rep_log_sum sum;   /* remembered by log_digest.c */
 	uint32_t next_in_scope;   /* handle; 0 = end */
 	uint32_t next_by_author;
 	struct rep_open *open;    /* own logs only: ops not yet signed */

@@ -353,7 +353,8 @@ struct rep_log_info {
 	uint64_t up_acked, down_acked; /* hints from the neighbours' last acknowledgement */
 	uint64_t receipt_seq;      /* covered by the newest RECEIPT */
 };
-bool rep_inspect_log(const struct rep_node *node, size_t i, struct rep_log_info *out);
+/* Every log that has ops; cursor 0 before the first.  false at the end. */
+bool rep_inspect_log(const struct rep_node *node, size_t *cursor, struct rep_log_info *out);
 bool rep_log_of(const struct rep_node *node, uint32_t handle, struct rep_log_info *out);
 
 /* Digest over all logs of a scope: (log id, seq, hash), 16 bytes; what two holders compare. */

@@ -124,7 +124,7 @@ struct city_counts {
 	uint64_t cases, orders, rungs, conflicts_opened, conflicts_settled, resolves;
 	uint64_t cuts, power_cuts, sticks, stick_bytes, dials;
 	uint64_t segments, sealed_in, sealed_out; /* sampled bytes before and after zstd */
-	uint64_t violations, forged, alarms;
+	uint64_t violations, forged, alarms, late;
 };
 
 struct city_pattern;
@@ -185,6 +185,7 @@ uint32_t city_host_of(const struct city *c, struct tr_nid nid);
 int64_t city_wall(const struct city *c);
 /* --- idle.c --- */
 int64_t city_idle_deadline(struct city *c, uint32_t host);
+bool city_idle_has_slept(const struct city *c, uint32_t host);
 void city_idle_catch_up(struct city *c, uint32_t host);
 /* Counts the beats of the link up to now. */
 void city_idle_link(struct city *c, uint32_t child);

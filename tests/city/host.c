@@ -72,13 +72,11 @@ static void batch_back(struct city *c, struct rep_batch *batch)
 	c->batch[c->batch_count++] = batch;
 }
 
-void city_host_step(struct city *c, uint32_t host, struct rep_event *event)
+static void step(struct city *c, uint32_t host, struct rep_event *event)
 {
 	struct city_host *h = &c->host[host];
 	int rc;
 
-	if (h->node == NULL)
-		return;
 	if (h->batch == NULL) {
 		h->batch = batch_take(c);
 		city_heap_push(&c->heap, (struct city_ev){
@@ -91,6 +89,21 @@ void city_host_step(struct city *c, uint32_t host, struct rep_event *event)
 		city_fail(c, "%s: rep_step: %s", h->code, tr_err_code(rc));
 }
 
+/* Who slept for more than a minute looks around first, as it would have done
+ * each minute: what happens now is not taken for something that has lasted. */
+void city_host_step(struct city *c, uint32_t host, struct rep_event *event)
+{
+	struct rep_event tick = {.kind = REP_EV_TICK};
+
+	if (c->host[host].node == NULL)
+		return;
+	if (event->kind != REP_EV_TICK && city_idle_has_slept(c, host)) {
+		city_idle_catch_up(c, host);
+		step(c, host, &tick);
+	}
+	step(c, host, event);
+}
+
 static void trace(struct city *c, uint32_t host, const struct rep_trace *t)
 {
 	switch (t->code) {
@@ -99,6 +112,7 @@ static void trace(struct city *c, uint32_t host, const struct rep_trace *t)
 	case REP_TRACE_OP_VIOLATION: c->counts.violations++; break;
 	case REP_TRACE_DIRECTIVE_IN: city_order_trace(c, host, t); break;
 	case REP_TRACE_HEAD_DIFFERS: c->counts.alarms++; break;
+	case REP_TRACE_RECEIPT_LATE: c->counts.late++; break;
 	case REP_TRACE_CERT_BAD:
 	case REP_TRACE_SEG_FORGED:
 	case REP_TRACE_SEG_SCOPE:

@@ -88,6 +88,11 @@ void city_idle_catch_up(struct city *c, uint32_t host)
 		city_idle_link(c, h->first_child + i);
 }
 
+bool city_idle_has_slept(const struct city *c, uint32_t host)
+{
+	return c->now_ms + 1 - c->host[host].node->check_mono_ms >= CITY_MINUTE;
+}
+
 /* As rep_link_deadline(), the beat left out. */
 static int64_t work_deadline(const struct rep_link *link)
 {

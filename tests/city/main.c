@@ -46,16 +46,24 @@ static bool run_one(const struct city_conf *conf, struct city_result *out)
 	city_tree_load(c, TREE);
 	c->pattern = city_pattern_load(PATTERN);
 	city_found(c);
+	if (conf->verbose)
+		fprintf(stderr, "%u districts: the tree stands after %.1f s, %llu events\n", conf->districts,
+		    seconds() - from, (unsigned long long)c->counts.events);
 	city_watch_begin(c);
 	city_load_start(c);
 	city_order_start(c);
 	city_net_start(c);
 	city_stick_start(c);
 	city_run(c, c->end_ms);
+	if (conf->verbose)
+		fprintf(stderr, "%u districts: the last day ends after %.1f s\n", conf->districts, seconds() - from);
 	ok = city_rest(c);
+	if (conf->verbose)
+		fprintf(stderr, "%u districts: at rest after %.1f s\n", conf->districts, seconds() - from);
 	city_report_fill(c, out);
 	out->ok = ok;
 	out->real_s = seconds() - from;
+	out->cpu_s = (double)clock() / CLOCKS_PER_SEC;
 	/* the process ends here; what it holds goes with it */
 	return ok;
 }
@@ -150,13 +158,14 @@ static bool report(const struct city_conf *conf, const struct city_result *runs,
 	bool ok = true;
 
 	city_report_print(conf, runs, count);
+	fflush(stdout);
 	for (size_t i = 0; i < count; i++) {
 		double virtual_s = (double)conf->days * 86400;
 
 		ok = ok && runs[i].ok;
-		fprintf(stderr, "%u districts: %.0f s for %u days, %.0f times as fast as life, %.1f us an event\n",
-		    runs[i].districts, runs[i].real_s, conf->days, virtual_s / runs[i].real_s,
-		    runs[i].real_s * 1e6 / (double)runs[i].counts.events);
+		fprintf(stderr, "%u districts: %.0f s (%.0f s of a processor) for %u days, %.0f times as fast as life, "
+		    "%.1f us of a processor an event\n", runs[i].districts, runs[i].real_s, runs[i].cpu_s, conf->days,
+		    virtual_s / runs[i].real_s, runs[i].cpu_s * 1e6 / (double)runs[i].counts.events);
 	}
 	return ok;
 }

@@ -10,7 +10,7 @@
 
 #include "tests/city/count.h"
 
-#define SAMPLED 8
+#define SAMPLED 4
 
 static enum city_kind kind_of(const struct city_host *h)
 {
@@ -342,6 +342,7 @@ NUMBER(power, x->counts.power_cuts)
 NUMBER(sticks, x->counts.sticks)
 NUMBER(dials, x->counts.dials)
 NUMBER(alarms, x->counts.alarms)
+NUMBER(late, x->counts.late)
 
 static void print_counts(const struct city_conf *conf, const struct city_result *runs, size_t count)
 {
@@ -370,7 +371,8 @@ static void print_counts(const struct city_conf *conf, const struct city_result 
 	number("communities without power for days", runs, count, get_power);
 	number("dials", runs, count, get_dials);
 	number("sticks", runs, count, get_sticks);
-	number("alarms (HEAD differs for 10 min)", runs, count, get_alarms);
+	number("alarms: HEAD differs for 10 min", runs, count, get_alarms);
+	number("alarms: no RECEIPT for too long", runs, count, get_late);
 	label("all equal after the end of faults");
 	EACH cell(span(runs[r].rest_ms, text, sizeof(text)));
 	putchar('\n');

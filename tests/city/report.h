@@ -27,7 +27,7 @@ struct city_result {
 	bool ok;
 	unsigned districts;
 	uint32_t hosts, leaves, levels[CITY_LEVELS];
-	double cases_per_day, real_s;
+	double cases_per_day, real_s, cpu_s;
 	int64_t rest_ms;
 	uint64_t signed_made, signed_checked, resident;
 	struct city_counts counts;

@@ -19,6 +19,7 @@ struct page {
 
 struct city_store {
 	struct page *head[REP_T_COUNT];
+	struct page *finger[REP_T_COUNT]; /* where the last look-up ended: the next is often there */
 	size_t bytes, rows;
 	uint64_t seed;
 	void (*on_put)(void *ctx, enum rep_table table, struct tr_bytes key);
@@ -66,6 +67,11 @@ static size_t page_bytes(const struct page *p)
 	return sizeof(*p) + p->height * sizeof(struct page *) + p->cap;
 }
 
+static struct tr_bytes first_key(const struct page *p)
+{
+	return (struct tr_bytes){rows(p) + ROW_HEAD, key_size(rows(p))};
+}
+
 static struct page *page_create(struct city_store *s, uint32_t height, size_t cap)
 {
 	struct page *p;
@@ -107,6 +113,18 @@ static struct page *walk(const struct city_store *s, enum rep_table table, struc
 	return p;
 }
 
+/* The page in which the key is, or would be: the last that does not begin above it. */
+static struct page *page_of(struct city_store *s, enum rep_table table, struct tr_bytes key)
+{
+	struct page *p = s->finger[table];
+
+	if (p == NULL || compare(rows(p), key) > 0 || (p->next[0] != NULL && compare(rows(p->next[0]), key) <= 0)) {
+		p = walk(s, table, key, true, NULL);
+		s->finger[table] = p != s->head[table] ? p : NULL;
+	}
+	return p;
+}
+
 /* Offset of the first row with key >= `key` (> when `after`); `used` if none. */
 static uint32_t find(const struct page *p, struct tr_bytes key, bool after)
 {
@@ -127,8 +145,8 @@ static int give(const uint8_t *row, struct tr_bytes *key, struct tr_bytes *value
 
 static int get(void *ctx, enum rep_table table, struct tr_bytes key, struct tr_bytes *value)
 {
-	const struct city_store *s = ctx;
-	const struct page *p = walk(s, table, key, true, NULL);
+	struct city_store *s = ctx;
+	const struct page *p = page_of(s, table, key);
 	uint32_t at = find(p, key, false);
 
 	if (at == p->used || compare(rows(p) + at, key) != 0)
@@ -139,8 +157,8 @@ static int get(void *ctx, enum rep_table table, struct tr_bytes key, struct tr_b
 static int seek(void *ctx, enum rep_table table, struct tr_bytes from, bool after, struct tr_bytes *key,
     struct tr_bytes *value)
 {
-	const struct city_store *s = ctx;
-	const struct page *p = walk(s, table, from, true, NULL);
+	struct city_store *s = ctx;
+	const struct page *p = page_of(s, table, from);
 	uint32_t at = find(p, from, after);
 
 	if (at < p->used)
@@ -160,11 +178,6 @@ static int seek_before(void *ctx, enum rep_table table, struct tr_bytes before, 
 	     at += (uint32_t)row_size(rows(p) + at))
 		last = rows(p) + at;
 	return last == NULL ? TR_E_NOTFOUND : give(last, key, value);
-}
-
-static struct tr_bytes first_key(const struct page *p)
-{
-	return (struct tr_bytes){rows(p) + ROW_HEAD, key_size(rows(p))};
 }
 
 static void relink(const struct page *p, struct page *with, struct page *const *prev)
@@ -187,6 +200,8 @@ static struct page *grow(struct city_store *s, enum rep_table table, struct page
 	more->used = p->used;
 	relink(p, more, prev);
 	s->bytes -= page_bytes(p);
+	if (s->finger[table] == p)
+		s->finger[table] = more;
 	free(p);
 	return more;
 }
@@ -229,7 +244,7 @@ static void split(struct city_store *s, enum rep_table table, struct page *p, ui
 
 static void insert(struct city_store *s, enum rep_table table, const uint8_t *row, size_t size, struct tr_bytes key)
 {
-	struct page *p = walk(s, table, key, true, NULL);
+	struct page *p = page_of(s, table, key);
 	size_t old = 0;
 	uint32_t at;
 
@@ -286,7 +301,7 @@ static int del(void *ctx, enum rep_table table, struct tr_bytes key)
 {
 	struct city_store *s = ctx;
 	struct page *prev[HEIGHT_MAX];
-	struct page *p = walk(s, table, key, true, NULL);
+	struct page *p = page_of(s, table, key);
 	uint32_t at = find(p, key, false);
 	size_t size;
 
@@ -298,6 +313,7 @@ static int del(void *ctx, enum rep_table table, struct tr_bytes key)
 		walk(s, table, first_key(p), false, prev);
 		relink(p, NULL, prev);
 		s->bytes -= page_bytes(p);
+		s->finger[table] = NULL;
 		free(p);
 		return 0;
 	}

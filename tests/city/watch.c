@@ -202,7 +202,7 @@ static void begin_host(struct city *c, uint32_t host)
 	struct city_host *h = &c->host[host];
 	struct rep_log_info info;
 
-	for (size_t i = 0; rep_inspect_log(h->node, i, &info); i++) {
+	for (size_t i = 0; rep_inspect_log(h->node, &i, &info);) {
 		uint32_t scope = city_host_of(c, info.id.scope), author = city_host_of(c, info.id.author);
 		struct city_track *t;
 

@@ -23,7 +23,7 @@ static void self_and_logs(struct sim_world *world, unsigned host)
 	if (self.receipt_ops > self.own_ops || self.open_ops > self.own_ops)
 		sim_fail(world, host, "inspect", "of %llu own ops %llu have a receipt, %u are open",
 		    (unsigned long long)self.own_ops, (unsigned long long)self.receipt_ops, self.open_ops);
-	for (size_t i = 0; rep_inspect_log(node, i, &log); i++) {
+	for (size_t i = 0; rep_inspect_log(node, &i, &log);) {
 		if (!rep_log_of(node, log.handle, &again) || again.handle != log.handle || again.seq != log.seq ||
 		    again.id.inc != log.id.inc || again.id.scope.v != log.id.scope.v)
 			sim_fail(world, host, "inspect", "log %u is not the one of its handle", log.handle);

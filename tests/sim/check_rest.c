@@ -102,7 +102,7 @@ void sim_check_explain(struct sim_world *world, unsigned host)
 		    unit.has_head ? "yes" : "no", unit.head_hlc.v, unit.head_own_ops, unit.here_ops,
 		    sim_host_of(world, unit.nid) == world->suspect ? " (it is about this one)" : "");
 
-	for (size_t i = 0; sim_host_is_up(world, host) && rep_inspect_log(world->host[host].node, i, &log); i++) {
+	for (size_t i = 0; sim_host_is_up(world, host) && rep_inspect_log(world->host[host].node, &i, &log);) {
 		unsigned author = sim_host_of(world, log.id.author), scope = sim_host_of(world, log.id.scope);
 
 		if (author != SIM_NONE && scope != SIM_NONE && log.seq != 0)

@@ -116,7 +116,7 @@ void sim_check_store(struct sim_world *world, unsigned host)
 	struct sim_host *h = &world->host[host];
 	struct rep_log_info log;
 
-	for (size_t i = 0; rep_inspect_log(h->node, i, &log); i++)
+	for (size_t i = 0; rep_inspect_log(h->node, &i, &log);)
 		check_log(world, host, &log);
 	check_scopes(world, host);
 	for (unsigned r = 0; r < world->oracle->rec_count; r++) {
@@ -137,7 +137,7 @@ static bool find_seq(struct sim_world *world, unsigned host, const struct tr_log
 	struct rep_log_info log;
 	bool found = false;
 
-	for (size_t i = 0; rep_inspect_log(world->host[host].node, i, &log); i++) {
+	for (size_t i = 0; rep_inspect_log(world->host[host].node, &i, &log);) {
 		if (log.id.author.v == id->author.v && log.id.inc == id->inc && log.id.scope.v == id->scope.v &&
 		    log.id.lane == id->lane) {
 			*seq = log.seq > *seq ? log.seq : *seq; /* of all branches */

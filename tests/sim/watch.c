@@ -43,7 +43,7 @@ static bool log_seq(const struct sim_world *world, unsigned host, const struct t
 	struct rep_log_info info;
 	bool found = false;
 
-	for (size_t i = 0; rep_inspect_log(world->host[host].node, i, &info); i++) {
+	for (size_t i = 0; rep_inspect_log(world->host[host].node, &i, &info);) {
 		if (memcmp(&info.id.author, &id->author, 8) == 0 && info.id.inc == id->inc &&
 		    info.id.scope.v == id->scope.v && info.id.lane == id->lane) {
 			*seq = info.seq > *seq ? info.seq : *seq; /* of all branches */

@@ -257,8 +257,9 @@ static void said_by_file(struct rig *r, uint64_t inc, uint64_t seq)
 static uint64_t down_acked(const struct rig *r)
 {
 	struct rep_log_info info;
+	size_t first = 0;
 
-	assert_true(rep_inspect_log(r->node, 0, &info));
+	assert_true(rep_inspect_log(r->node, &first, &info));
 	return info.down_acked;
 }
 
@@ -269,6 +270,7 @@ static void a_newer_file_takes_back_what_an_older_one_said(void **state)
 	struct rep_write w = {.ticket = 5, .kind = TR_KIND_CASE, .values = &title, .value_count = 1};
 	struct rep_event event = {.kind = REP_EV_WRITE, .write = &w};
 	struct rep_log_info info;
+	size_t first = 0;
 	struct rig r;
 
 	(void)state;
@@ -276,7 +278,7 @@ static void a_newer_file_takes_back_what_an_older_one_said(void **state)
 	w.home = r.party[RIG_STREET].nid;
 	rig_step(&r, &event);
 	assert_int_equal(r.reply.rc, 0);
-	assert_true(rep_inspect_log(r.node, 0, &info));
+	assert_true(rep_inspect_log(r.node, &first, &info));
 	said_by_file(&r, info.id.inc, 1000000); /* more than there is */
 	assert_true(down_acked(&r) <= 1);
 	said_by_file(&r, info.id.inc, 0);
