@@ -260,26 +260,6 @@ static void show_notes(const struct tc_run *run, const json_t *notes)
 	tc_out_close(out);
 }
 
-/* {"status":"closed","at":..} -> "status=closed at=.." */
-static char *changes_text(const json_t *changes)
-{
-	json_t *object = (json_t *)(uintptr_t)changes;
-	char *text = tc_mem_text("");
-
-	for (void *at = json_object_iter(object); at != NULL;
-	     at = json_object_iter_next(object, at)) {
-		char *value = tc_value_show(json_object_iter_value(at));
-		char *more = tc_mem_format("%s%s%s=%s", text,
-		    text[0] != '\0' ? " " : "", json_object_iter_key(at),
-		    value);
-
-		free(value);
-		free(text);
-		text = more;
-	}
-	return text;
-}
-
 static void show_history(const struct tc_run *run, const json_t *history)
 {
 	const struct tc_col cols[] = {
@@ -299,7 +279,7 @@ static void show_history(const struct tc_run *run, const json_t *history)
 	for (size_t i = 0; i < json_array_size(history); i++) {
 		const json_t *change = json_array_get(history, i);
 		char *text =
-		    changes_text(json_object_get(change, "changes"));
+		    tc_value_changes(json_object_get(change, "changes"));
 
 		tc_out_row(out, -1);
 		tc_out_time(out, json_object_get(change, "time"));

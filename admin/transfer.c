@@ -53,7 +53,7 @@ int tc_cmd_record_transfer(struct tc_run *run)
 static void show_late(const struct tc_run *run, const json_t *late, const char *from)
 {
 	const struct tc_col cols[] = {
-	    {"at", _("TIME"), TC_COL_TIME},
+	    {"time", _("TIME"), TC_COL_TIME},
 	    {"unit", _("UNIT"), 0},
 	    {"actor", _("BY"), TC_COL_TRUNC},
 	    {"changes", _("LATE"), TC_COL_WRAP},
@@ -65,12 +65,14 @@ static void show_late(const struct tc_run *run, const json_t *late, const char *
 	out = tc_out_open(run, cols, sizeof(cols) / sizeof(cols[0]));
 	for (size_t i = 0; i < json_array_size(late); i++) {
 		const json_t *item = json_array_get(late, i);
+		char *text = tc_value_changes(json_object_get(item, "changes"));
 
 		tc_out_row(out, -1);
-		tc_out_time(out, json_object_get(item, "at"));
+		tc_out_time(out, json_object_get(item, "time"));
 		tc_out_text(out, tc_view_tail(tc_view_text(item, "unit")));
 		tc_out_value(out, json_object_get(item, "actor"));
-		tc_out_value(out, json_object_get(item, "changes"));
+		tc_out_text(out, text);
+		free(text);
 	}
 	putchar('\n');
 	tc_out_close(out);
@@ -88,6 +90,8 @@ void tc_transfer_show(const struct tc_run *run, const json_t *data)
 		if (json_object_get(came, "shown_as") != NULL)
 			tc_out_remark(run, _("Another unit moved it, too: the copy that counts is %s."),
 			    tc_view_text(came, "shown_as"));
+		if (json_is_true(json_object_get(came, "torn")))
+			tc_out_remark(run, _("The old record does not say that it moved: one of the two must end."));
 		show_late(run, json_object_get(came, "late"), tc_view_text(came, "from"));
 	}
 	if (moved == NULL)

@@ -107,3 +107,22 @@ char *tc_value_show(const json_t *value)
 	free(text);
 	return clean;
 }
+
+char *tc_value_changes(const json_t *changes)
+{
+	json_t *object = (json_t *)(uintptr_t)changes;
+	char *text = tc_mem_text("");
+
+	for (void *at = json_object_iter(object); at != NULL;
+	     at = json_object_iter_next(object, at)) {
+		char *value = tc_value_show(json_object_iter_value(at));
+		char *more = tc_mem_format("%s%s%s=%s", text,
+		    text[0] != '\0' ? " " : "", json_object_iter_key(at),
+		    value);
+
+		free(value);
+		free(text);
+		text = more;
+	}
+	return text;
+}

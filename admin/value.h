@@ -19,5 +19,7 @@ json_t *tc_value_typed(const char *name, const char *text);
 bool tc_value_assign(json_t *object, const char *assignment);
 /* A value as people read it; malloc'ed. */
 char *tc_value_show(const json_t *value);
+/* The changes of an op, {"status":"closed","at":..}, as "status=closed at=.."; malloc'ed. */
+char *tc_value_changes(const json_t *changes);
 
 #endif

@@ -153,7 +153,7 @@ static bool is_set_aside(const struct rep_record *rec, struct tr_dot dot)
 }
 
 /* A field twice in one op (two tags, two notes) becomes a list. */
-static json_t *changes_json(struct td_ctl_call *call, const struct rep_op *op)
+json_t *td_ctl_changes(struct td_ctl_call *call, const struct rep_op *op)
 {
 	json_t *object = json_object();
 
@@ -187,7 +187,7 @@ static json_t *history_entry(struct td_ctl_call *call, const struct rep_op *op,
 	td_ctl_put_unit(call, o, "unit", cause->author);
 	td_ctl_put_bytes(o, "actor", op->actor);
 	td_ctl_put_text(o, "op", op_name(op->kind));
-	td_ctl_put(o, "changes", changes_json(call, op));
+	td_ctl_put(o, "changes", td_ctl_changes(call, op));
 	if (rep_log_of(td_ctl_node(call), cause->dot.log, &log))
 		td_ctl_put_text(o, "log", lane_name(log.id.lane));
 	else

@@ -12,6 +12,8 @@ json_t *td_ctl_conflict_names(const struct rep_record *rec);
 TR_MUST_CHECK int td_ctl_put_move(struct td_ctl_call *call, json_t *data);
 /* "history" of td_ctl_record() (ctl_history.c). */
 TR_MUST_CHECK int td_ctl_put_history(struct td_ctl_call *call, json_t *data);
+/* {"field": value} of an op. */
+json_t *td_ctl_changes(struct td_ctl_call *call, const struct rep_op *op);
 /* Shown value of a register by name; null if none. */
 void td_ctl_put_field(struct td_ctl_call *call, json_t *o, const struct rep_record *rec, const char *name);
 /* `kind`: unchanged if absent; TR_E_USAGE. */

@@ -61,22 +61,24 @@ int td_ctl_record_transfer(struct td_ctl_call *call, json_t **out)
 
 /* -------------------------------------------------------------- both records */
 
-/* What was written to the old record by those who did not know. */
-static int late_json(struct td_ctl_call *call, const struct tr_rec_id *id, json_t **out)
+/* What was written to the old record (td_ctl_record()) by those who did not know. */
+static int late_json(struct td_ctl_call *call, json_t **out)
 {
-	const struct rep_field *field = rep_schema_by_name(TR_KIND_CASE, "late_writes", 11);
-	struct rep_row_cursor cursor = {0};
-	struct rep_row row;
+	struct rep_ops_cursor cursor = {0};
+	struct rep_cause cause;
+	struct rep_op op;
 	json_t *list = json_array(), *o;
+	uint32_t serial;
 	int rc;
 
-	while ((rc = rep_record_rows(td_ctl_view(call), id, field->id, &cursor, &row)) == 0) {
+	while ((rc = rep_record_late(td_ctl_node(call), td_ctl_view(call), td_ctl_record(call), &cursor, &op, &cause,
+		    &serial)) == 0) {
 		o = json_object();
-		td_ctl_put_time(o, "at", row.at_ms);
-		td_ctl_put_unit(call, o, "unit", row.author);
-		td_ctl_put_bytes(o, "actor", row.actor);
-		td_ctl_put_bytes(o, "changes", row.text);
-		td_ctl_put_int(o, "seq", (int64_t)row.dot.seq);
+		td_ctl_put_time(o, "time", td_ctl_hlc_ms(cause.hlc));
+		td_ctl_put_unit(call, o, "unit", cause.author);
+		td_ctl_put_bytes(o, "actor", op.actor);
+		td_ctl_put(o, "changes", td_ctl_changes(call, &op));
+		td_ctl_put_int(o, "seq", (int64_t)cause.dot.seq);
 		json_array_append_new(list, o);
 	}
 	if (rc == TR_E_NOTFOUND) {
@@ -111,7 +113,7 @@ static json_t *rivals_json(struct td_ctl_call *call, const struct rep_record *re
 static int put_moved(struct td_ctl_call *call, json_t *data, const struct rep_moved *moved)
 {
 	json_t *o = json_object(), *late = NULL;
-	int rc = late_json(call, &td_ctl_record(call)->id, &late);
+	int rc = late_json(call, &late);
 
 	td_ctl_put_id(o, "to", &moved->id);
 	td_ctl_put_bytes(o, "home", moved->path);
@@ -141,10 +143,13 @@ static int put_came(struct td_ctl_call *call, json_t *data, const struct rep_mov
 		return td_ctl_load(call, TR_KIND_CASE, &id);
 	}
 	td_ctl_put_bool(o, "held", rc == 0);
-	if (rc == 0 && rep_record_moved(td_ctl_record(call), &moved) && memcmp(moved.id.b, id.b, sizeof(id.b)) != 0)
+	/* The commit of both was lost in part, with the store of who made it. */
+	if (rc == 0 && !rep_record_moved(td_ctl_record(call), &moved))
+		td_ctl_put_bool(o, "torn", true);
+	else if (rc == 0 && memcmp(moved.id.b, id.b, sizeof(id.b)) != 0)
 		td_ctl_put_id(o, "shown_as", &moved.id); /* another copy is the one that counts */
 	if (rc == 0)
-		rc = late_json(call, &from, &late);
+		rc = late_json(call, &late);
 	if (rc == 0)
 		td_ctl_put(o, "late", late);
 	return rc == 0 ? td_ctl_load(call, TR_KIND_CASE, &id) : rc;

@@ -162,7 +162,7 @@ static void scan_group(struct scan *s, const struct rep_field *f,
 	d->need += NEED_VALUE + v->t.size;
 }
 
-/* Written by one kind of op only, or (what came late) by none. */
+/* Some are written by one kind of op only. */
 static bool is_its_op(const struct rep_record *rec, const struct rep_op *op,
     const struct rep_value *v, struct scan *s)
 {
@@ -172,8 +172,7 @@ static bool is_its_op(const struct rep_record *rec, const struct rep_op *op,
 		s->has_came = true;
 		return op->kind == TR_OP_CREATE;
 	}
-	return v->field != REP_FIELD_LATE &&
-	    (!rep_merge_is_move_field(v->field) || op->kind == TR_OP_TRANSFER);
+	return !rep_merge_is_move_field(v->field) || op->kind == TR_OP_TRANSFER;
 }
 
 static bool scan_values(const struct rep_record *rec, const struct rep_op *op,

@@ -40,6 +40,7 @@ struct copy {
 	struct rep_record old; /* complete in itself */
 	struct rep_unit *to;
 	struct tr_rec_id id;   /* of the new record */
+	bool is_lost;          /* the old record has moved, the new one is to be made again */
 	struct item notes[NOTES_MAX], campaigns[CAMPAIGNS_MAX];
 	size_t note_count, campaign_count;
 	int64_t visits;
@@ -330,6 +331,21 @@ void rep_on_transfer_gone(const struct rep_record *rec, struct rep_reply *r)
 	memcpy(r->moved_path, moved.path.data, moved.path.size < TR_UNIT_PATH_MAX ? moved.path.size : TR_UNIT_PATH_MAX);
 }
 
+/* The copy was lost with the store of who made it, the move was not: the same
+ * unit, asked again, brings the copy back under the id that is known. */
+static bool is_lost(struct rep_node *node, const struct rep_record *rec, const struct rep_write *w)
+{
+	struct rep_moved moved;
+	struct tr_bytes row;
+	uint8_t key[17] = {TR_KIND_CASE};
+
+	if (!rep_record_moved(rec, &moved) || moved.unit.v != w->move_to.v ||
+	    !rep_unit_under(node, moved.unit, node->cert.nid))
+		return false;
+	memcpy(key + 1, moved.id.b, 16);
+	return rep_node_get(node, REP_T_REC, rep_bytes(key, sizeof(key)), &row) == TR_E_NOTFOUND;
+}
+
 static int check(struct rep_node *node, const struct rep_write *w, struct rep_reply *r)
 {
 	const struct rep_record *rec = node->record;
@@ -342,6 +358,8 @@ static int check(struct rep_node *node, const struct rep_write *w, struct rep_re
 		return TR_E_TYPE;
 	if (!rep_unit_under(node, rec->scope, node->cert.nid))
 		return TR_E_SCOPE;
+	if (status == REP_CASE_MOVED && is_lost(node, rec, w))
+		return 0;
 	if (status == REP_CASE_MOVED) {
 		rep_on_transfer_gone(rec, r);
 		return TR_E_ELSEWHERE;
@@ -361,14 +379,25 @@ static int check(struct rep_node *node, const struct rep_write *w, struct rep_re
 	return rep_status_is_open(rec->kind, status) ? 0 : TR_E_ENDED;
 }
 
+/* The step that the copy goes on from: of what is moved already, the one before. */
+static int state_to_copy(const struct copy *c)
+{
+	int shown = rep_record_step_shown(&c->old);
+
+	while (c->is_lost && shown >= 0 && c->old.steps[shown].status == REP_CASE_MOVED)
+		shown = rep_record_best_step(&c->old, c->old.steps[shown].under, c->old.steps[shown].under_count);
+	return shown;
+}
+
 static int write_all(struct rep_node *node, const struct rep_write *w, struct copy *c, struct rep_reply *r)
 {
-	int shown = rep_record_step_shown(&c->old), state;
+	int shown = state_to_copy(c), state;
 	struct rep_reply rest = {0};
 	struct rep_op *op;
 	int rc;
 
-	TR_ASSERT(shown >= 0);
+	if (shown < 0)
+		return TR_E_ENDED;
 	state = rep_merge_step_before(&c->old, shown);
 	if (state < 0)
 		state = shown; /* a history that begins suspended */
@@ -378,9 +407,9 @@ static int write_all(struct rep_node *node, const struct rep_write *w, struct co
 	r->version = node->record->version;
 	rc = write_rest(node, w, c, &c->old.steps[shown], &c->old.steps[state], &rest);
 	r->version = node->record->version;
-	if (rc == 0)
+	if (rc == 0 && !c->is_lost)
 		rc = rep_record_load(node->record, node->view, TR_KIND_CASE, &c->old.id);
-	if (rc == 0) {
+	if (rc == 0 && !c->is_lost) {
 		op = transfer_op(node, w, &c->old.id, &c->id, c->to);
 		rc = rep_write_op(node, op, c->old.scope, c->old.lane, &rest);
 	}
@@ -391,6 +420,7 @@ static int write_all(struct rep_node *node, const struct rep_write *w, struct co
 
 int rep_on_transfer(struct rep_node *node, const struct rep_write *w, struct rep_reply *r)
 {
+	struct rep_moved gone;
 	struct copy *c;
 	int rc = check(node, w, r);
 
@@ -400,10 +430,15 @@ int rep_on_transfer(struct rep_node *node, const struct rep_write *w, struct rep
 	if (c == NULL)
 		return TR_E_NOMEM;
 	c->to = rep_unit_find(node, w->move_to);
-	rep_uuid_new(node, &c->id);
+	c->is_lost = rep_record_moved(node->record, &gone);
+	if (c->is_lost)
+		c->id = gone.id;
+	else
+		rep_uuid_new(node, &c->id);
 	/* The old record's answer is known before the new one is made. */
-	rc = rep_write_check(node, transfer_op(node, w, &node->record->id, &c->id, c->to),
-	    node->record->scope, node->record->lane, r);
+	if (!c->is_lost)
+		rc = rep_write_check(node, transfer_op(node, w, &node->record->id, &c->id, c->to),
+		    node->record->scope, node->record->lane, r);
 	c->old.policy = node->record->policy;
 	if (rc == 0)
 		rc = rep_record_load(&c->old, node->view, TR_KIND_CASE, &node->record->id);

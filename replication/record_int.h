@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * record_int -- what the files of record share with each other, with merge and
- * with what moves records (late.c, on_transfer.c); nobody else includes this.
+ * with what moves records (on_transfer.c); nobody else includes this.
  */
 #ifndef REPLICATION_RECORD_INT_H
 #define REPLICATION_RECORD_INT_H
@@ -70,10 +70,6 @@ TR_MUST_CHECK int rep_record_rows_apply(const struct rep_record *rec,
 /* List items that the op would add. */
 uint32_t rep_record_rows_items(
     const struct rep_record *rec, const struct rep_op *op);
-/* The row of an op that came after its case had moved; see late.h. */
-TR_MUST_CHECK int rep_record_rows_late(const struct rep_record *rec,
-    const struct rep_view *view, const struct rep_op *op,
-    const struct rep_cause *cause, struct tr_bytes text);
 /* As rep_record_rows, with an element of a set for each of its adders. */
 TR_MUST_CHECK int rep_record_rows_all(const struct rep_view *view,
     const struct tr_rec_id *id, uint16_t field, struct rep_row_cursor *cursor,
@@ -93,7 +89,6 @@ enum {
 	REP_FIELD_FROM_UNIT = 56,
 	REP_FIELD_FROM_PATH = 57,
 	REP_FIELD_HANDLED_BY = 58,
-	REP_FIELD_LATE = 59,
 	REP_FIELD_PERCENT = 62, /* of a directive */
 };
 

@@ -480,16 +480,6 @@ int rep_record_rows_apply(const struct rep_record *rec,
 	return rc;
 }
 
-int rep_record_rows_late(const struct rep_record *rec,
-    const struct rep_view *view, const struct rep_op *op,
-    const struct rep_cause *cause, struct tr_bytes text)
-{
-	const struct source s = {rec, view, op, cause,
-	    (int64_t)(cause->hlc.v >> 16)};
-
-	return put_item(&s, REP_FIELD_LATE, 0, text, -1);
-}
-
 uint32_t rep_record_rows_items(
     const struct rep_record *rec, const struct rep_op *op)
 {

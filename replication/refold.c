@@ -26,6 +26,7 @@ struct run {
 	size_t at;            /* the next one */
 	uint64_t first, last; /* the segment that `fold` is of */
 	struct rep_fold fold;
+	char path[TR_UNIT_PATH_MAX + 1]; /* fold.path */
 };
 
 struct work {
@@ -165,9 +166,9 @@ static int gather(struct work *w)
 
 /* ------------------------------------------------------------------ segments */
 
-static int cert_of(const struct work *w, struct tr_nid author, uint32_t serial, struct rep_fold *fold)
+static int cert_of(const struct work *w, uint32_t serial, struct run *run)
 {
-	struct rep_key key = rep_key_cert(author, serial);
+	struct rep_key key = rep_key_cert(run->log->id.author, serial);
 	struct rep_cert cert;
 	struct tr_bytes row;
 	int rc = rep_get(w->view, REP_T_CERT, rep_key_bytes(&key), &row);
@@ -176,8 +177,10 @@ static int cert_of(const struct work *w, struct tr_nid author, uint32_t serial, 
 		return rc == TR_E_NOTFOUND ? TR_E_DAMAGED : rc;
 	if (rep_cert_decode(row, &cert) != 0)
 		return TR_E_DAMAGED;
-	fold->level = cert.level;
-	fold->caps = cert.caps;
+	run->fold.level = cert.level;
+	run->fold.caps = cert.caps;
+	memcpy(run->path, cert.unit, sizeof(run->path));
+	run->fold.path = rep_bytes(run->path, strlen(run->path));
 	return 0;
 }
 
@@ -190,6 +193,7 @@ static int open_head(const struct work *w, struct run *run)
 		return TR_E_LIMIT;
 	run->fold.level = w->node->cert.level;
 	run->fold.caps = w->node->cert.caps;
+	run->fold.path = rep_bytes(w->node->cert.unit, strlen(w->node->cert.unit));
 	run->fold.hlc = open->hlc;
 	run->fold.clockq = open->clockq;
 	run->first = run->log->seq + 1;
@@ -248,7 +252,7 @@ static int head_of(struct work *w, struct run *run)
 	}
 	rc = read_segment(w, run->log, seq, &row);
 	if (rc == 0)
-		rc = cert_of(w, run->log->id.author, w->seg->serial, &run->fold);
+		rc = cert_of(w, w->seg->serial, run);
 	if (rc != 0)
 		return rc;
 	if (!seen_by(w, run, &row))

@@ -388,6 +388,10 @@ struct rep_ops_cursor { bool started; uint8_t key[28]; };
 TR_MUST_CHECK int rep_record_op(const struct rep_node *node, const struct rep_view *view, const struct tr_rec_id *id,
     struct rep_ops_cursor *cursor, struct rep_op *op, struct rep_cause *cause, uint32_t *serial); /* cause->seen is empty */
 
+/* The same of those ops of a case that moved whose authors had not seen that; rec is loaded. */
+TR_MUST_CHECK int rep_record_late(const struct rep_node *node, const struct rep_view *view, const struct rep_record *rec,
+    struct rep_ops_cursor *cursor, struct rep_op *op, struct rep_cause *cause, uint32_t *serial);
+
 /* Open conflicts; cursor as above.  since_ms: wall. */
 struct rep_conflict { uint8_t kind; struct tr_rec_id rec; uint16_t group; int64_t since_ms; };
 struct rep_conflict_cursor { bool started; uint8_t key[19]; };

@@ -34,7 +34,6 @@ enum {
 	GROUP_CASE_duplicate_of = 50,
 	GROUP_CASE_parent_case = 51,
 	GROUP_CASE_came = 55,
-	GROUP_CASE_late_writes = 59,
 	GROUP_CASE_campaign = 60,
 	GROUP_CASE_notes = 61,
 	GROUP_CASE_visits = 62,

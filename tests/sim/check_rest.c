@@ -156,7 +156,7 @@ static void tally_op(void *arg, unsigned index, const struct rep_op *op, const s
 
 	(void)cause;
 	(void)index;
-	for (size_t i = 1; i < op->actor.size && op->actor.data[0] == 'w'; i++)
+	for (size_t i = 1; op->kind != TR_OP_NOTE && i < op->actor.size && op->actor.data[0] == 'w'; i++)
 		ticket = ticket * 10 + (uint64_t)(op->actor.data[i] - '0');
 	if (ticket != 0 && ticket <= t->world->oracle->write_count)
 		t->seen[ticket - 1]++;
@@ -185,6 +185,10 @@ static void check_writes(struct sim_world *world)
 
 			if (w->kind == TR_KIND_DIRECTIVE && !w->has_rec && (want == 0 || !sim_is_over(world, h, w->host)))
 				continue; /* its records are spread over many scopes */
+			if (is_kept && w->copy != SIM_NONE && sim_is_over(world, h, o->rec[w->copy].home))
+				want += w->copy_expect;
+			if (w->is_spread && want != 0)
+				continue;
 			if (w->is_uncertain && (seen[i] == 0 || w->kind == TR_KIND_DIRECTIVE))
 				continue; /* equal at all holders: check_states */
 			if (seen[i] != want)

@@ -182,7 +182,7 @@ uint64_t sim_oracle_open(struct sim_world *world, unsigned host, uint8_t kind, c
 
 	GROW(o->write, o->write_count, o->write_cap);
 	w = &o->write[o->write_count++];
-	*w = (struct sim_write){.ticket = o->write_count, .host = host, .kind = kind, .rec = SIM_NONE};
+	*w = (struct sim_write){.ticket = o->write_count, .host = host, .kind = kind, .rec = SIM_NONE, .copy = SIM_NONE};
 	world->counts.writes++;
 	if (id != NULL) {
 		w->rec = sim_oracle_rec(world, id);
@@ -237,7 +237,12 @@ static void check_again(struct sim_world *world, const struct sim_write *w, cons
 		sim_fail(world, w->host, "11", "write w%" PRIu64 " was made twice, first as w%" PRIu64, w->ticket, first);
 }
 
-struct find { struct sim_world *world; struct sim_write *write; unsigned rec; unsigned found; };
+struct find {
+	struct sim_world *world;
+	struct sim_write *write;
+	unsigned rec, found;
+	bool is_copy; /* a new record: nothing was seen of it; notes keep their first actor */
+};
 
 static bool is_actor(struct tr_bytes actor, uint64_t ticket)
 {
@@ -253,10 +258,11 @@ static void adopt(void *arg, unsigned index, const struct rep_op *op, const stru
 	struct sim_op *mine = &f->world->oracle->rec[f->rec].op[index];
 
 	(void)cause;
-	if (!is_actor(op->actor, f->write->ticket))
+	if (f->is_copy ? mine->has_past : op->kind == TR_OP_NOTE || !is_actor(op->actor, f->write->ticket))
 		return;
 	mine->ticket = f->write->ticket;
-	memcpy(mine->past, f->write->past, sizeof(mine->past));
+	if (!f->is_copy)
+		memcpy(mine->past, f->write->past, sizeof(mine->past));
 	/* Ops of one write follow each other: the later has seen the earlier. */
 	for (unsigned i = 0; i < f->world->oracle->rec[f->rec].op_count; i++) {
 		const struct sim_op *other = &f->world->oracle->rec[f->rec].op[i];
@@ -265,7 +271,7 @@ static void adopt(void *arg, unsigned index, const struct rep_op *op, const stru
 			mine->past[i / 64] |= 1ull << (i % 64);
 	}
 	mine->has_past = true;
-	f->found++;
+	f->found += op->kind != TR_OP_NOTE;
 }
 
 static void adopt_rec(struct sim_world *world, unsigned host, struct sim_write *w, const struct tr_rec_id *id)
@@ -288,6 +294,21 @@ static void adopt_rec(struct sim_world *world, unsigned host, struct sim_write *
 	w->expect += f.found;
 	if (f.found == 0)
 		sim_fail(world, host, "11", "write %" PRIu64 " was answered, its change is not there", w->ticket);
+}
+
+/* Of a case that moved; its first ops are there with the answer, none before. */
+static void adopt_copy(struct sim_world *world, unsigned host, struct sim_write *w, const struct tr_rec_id *id)
+{
+	struct find f = {.world = world, .write = w, .is_copy = true};
+
+	if (rep_record_find(world->oracle->scratch, &world->host[host].view, id) != 0)
+		sim_fail(world, host, "11", "write %" PRIu64 " was answered, the copy is not there", w->ticket);
+	f.rec = sim_oracle_rec(world, id);
+	if (f.rec == SIM_NONE)
+		f.rec = add_rec(world, id, TR_KIND_CASE, world->oracle->scratch->scope);
+	sim_oracle_ops(world, host, f.rec, adopt, &f);
+	w->copy = f.rec;
+	w->copy_expect = f.found;
 }
 
 static void adopt_directive(struct sim_world *world, unsigned host, struct sim_write *w, const struct tr_rec_id *id)
@@ -336,7 +357,10 @@ void sim_oracle_reply(struct sim_world *world, unsigned host, const struct rep_r
 		return;
 	if (memcmp(&reply->directive_id, &none, sizeof(none)) != 0 && !w->has_rec)
 		adopt_directive(world, host, w, &reply->directive_id);
-	else
+	else if (memcmp(&reply->moved_from, &none, sizeof(none)) != 0) {
+		adopt_rec(world, host, w, &reply->moved_from);
+		adopt_copy(world, host, w, &reply->id);
+	} else
 		adopt_rec(world, host, w, &reply->id);
 }
 

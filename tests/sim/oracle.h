@@ -46,6 +46,9 @@ struct sim_write {
 	unsigned rec;            /* first record; SIM_NONE */
 	uint8_t kind;
 	unsigned expect;         /* ops that it made at its own node */
+	unsigned copy;           /* a move: the new record, and the ops in it; SIM_NONE */
+	unsigned copy_expect;
+	bool is_spread;          /* settled a move: ops in records that are not counted */
 	uint64_t past[SIM_PAST_WORDS];
 	bool has_rec;            /* known before the step */
 	struct sim_put *again;   /* what was written, for one who did not hear and asks again */

@@ -116,6 +116,22 @@ void sim_put_copy(struct sim_put *to, const struct sim_put *from)
 	}
 }
 
+/* A case that went elsewhere is met where it is, if that is held here. */
+static void follow(struct sim_world *world, unsigned host, struct tr_rec_id *id)
+{
+	struct rep_record *rec = world->oracle->scratch;
+	struct rep_moved moved;
+	struct tr_rec_id to;
+
+	rec->policy = rep_policy_of(world->host[host].node);
+	while (rep_record_load(rec, &world->host[host].view, TR_KIND_CASE, id) == 0 && rep_record_moved(rec, &moved)) {
+		to = moved.id;
+		if (rep_record_load(rec, &world->host[host].view, TR_KIND_CASE, &to) != 0)
+			return;
+		*id = to;
+	}
+}
+
 /* The record that a write without an id will meet all the same: by its source. */
 static bool find_by_source(struct sim_world *world, unsigned host, const struct sim_put *put, struct tr_rec_id *out)
 {
@@ -127,8 +143,11 @@ static bool find_by_source(struct sim_world *world, unsigned host, const struct 
 		if (put->values[i].field == rep_schema_by_name(TR_KIND_CASE, "source_id", 9)->id)
 			id = &put->values[i];
 	}
-	return source != NULL && id != NULL &&
-	    rep_find_source(&world->host[host].view, source->t, id->t, out, 1) != 0;
+	if (source == NULL || id == NULL ||
+	    rep_find_source(&world->host[host].view, source->t, id->t, out, 1) == 0)
+		return false;
+	follow(world, host, out);
+	return true;
 }
 
 uint64_t sim_put_do(struct sim_world *world, unsigned host, struct sim_put *put)
