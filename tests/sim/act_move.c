@@ -73,8 +73,18 @@ static void act_transfer(struct sim_world *world, struct sim_rng *rng, unsigned 
 		return;
 	home = world->oracle->rec[r].home;
 	sim_thrown(world, &sim_fault_move);
+	if (sim_rng_chance(rng, 300) && can_move(world, home, r)) {
+		struct sim_put put;
+
+		sim_put_init(&put, TR_KIND_CASE);
+		sim_put_rec(&put, &world->oracle->rec[r].id);
+		sim_put_status(&put, "self_handled");
+		sim_put_do(world, home, &put);
+		if (sim_rng_chance(rng, 500))
+			sim_world_advance(world, sim_rng_between(rng, 0, 60000));
+	}
 	transfer(world, rng, above(world, rng, home), r);
-	if (sim_rng_chance(rng, 300)) /* and somebody else at the same time */
+	if (sim_rng_chance(rng, 600)) /* and somebody else at the same time */
 		transfer(world, rng, above(world, rng, home), r);
 	if (sim_rng_chance(rng, 300))
 		sim_work_any(world, rng);
@@ -84,12 +94,16 @@ static void act_transfer(struct sim_world *world, struct sim_rng *rng, unsigned 
 static void act_settle(struct sim_world *world, struct sim_rng *rng, unsigned host)
 {
 	struct rep_record *rec = world->oracle->scratch;
-	unsigned r = sim_oracle_pick(world, rng, host, TR_KIND_CASE);
+	unsigned r = SIM_NONE;
 	uint16_t alive[TR_STEPS_MAX];
 	const struct rep_step *chosen = NULL;
 	struct sim_put put;
 	size_t n;
 
+	if (sim_rng_chance(rng, 500))
+		host = 0; /* who stands over all copies */
+	if (sim_host_is_up(world, host))
+		r = sim_oracle_pick(world, rng, host, TR_KIND_CASE);
 	for (unsigned i = 0; i < world->oracle->rec_count && r != SIM_NONE; i++) {
 		unsigned at = (r + i) % world->oracle->rec_count;
 
@@ -118,16 +132,22 @@ static void act_settle(struct sim_world *world, struct sim_rng *rng, unsigned ho
 
 /* ------------------------------------------------------------------- rest */
 
+static bool names(const struct rep_record *rec, const struct rep_step *s, const struct tr_rec_id *copy)
+{
+	for (unsigned v = 0; v < s->value_count; v++) {
+		const struct rep_value *value = &rec->values[s->value_first + v];
+
+		if (s->status == REP_CASE_MOVED && value->field == 52 && memcmp(value->t.data, copy->b, 16) == 0)
+			return true;
+	}
+	return false;
+}
+
 static bool is_named_by(const struct rep_record *rec, const struct tr_rec_id *copy)
 {
 	for (unsigned i = 0; i < rec->step_count; i++)
-		for (unsigned v = 0; v < rec->steps[i].value_count; v++) {
-			const struct rep_value *value = &rec->values[rec->steps[i].value_first + v];
-
-			if (rec->steps[i].status == REP_CASE_MOVED && value->field == 52 &&
-			    memcmp(value->t.data, copy->b, 16) == 0)
-				return true;
-		}
+		if (names(rec, &rec->steps[i], copy))
+			return true;
 	return false;
 }
 
@@ -241,14 +261,31 @@ static void check_late(struct sim_world *world, unsigned host, unsigned r, struc
 		sim_fail(world, host, "30", "record %u has %u late writes, by the books %u", r, have, l.late);
 }
 
+/* The steps that the move to `copy` had seen, from the one it overwrote on. */
+static void mark_past(const struct rep_record *old, const struct tr_rec_id *copy, bool past[static TR_STEPS_MAX])
+{
+	memset(past, 0, TR_STEPS_MAX * sizeof(past[0]));
+	for (unsigned i = old->step_count; i-- > 0;) {
+		const struct rep_step *s = &old->steps[i];
+
+		/* One that states it again, to settle what came late, brings nothing. */
+		if (!past[i] && (!names(old, s, copy) || (s->flags & REP_STEP_RESTORED) != 0))
+			continue;
+		for (unsigned u = 0; u < s->under_count; u++)
+			past[s->under[u]] = true; /* an earlier one */
+	}
+}
+
 /* Every handling step of a former home is in the list that was brought along. */
 static void check_handlers(struct sim_world *world, unsigned r, struct rep_record *rec, struct rep_record *old)
 {
 	const struct rep_value *v = rep_record_value(rec, 58);
+	bool past[TR_STEPS_MAX];
 	struct rep_moved came;
 
 	if (!rep_record_came(rec, &came) || !load(world, old, &came.id))
 		return;
+	mark_past(old, &rec->id, past);
 	for (unsigned i = 0; i < old->step_count; i++) {
 		const struct rep_step *s = &old->steps[i];
 		struct tr_bytes list = v != NULL ? v->t : (struct tr_bytes){NULL, 0}, actor;
@@ -258,14 +295,8 @@ static void check_handlers(struct sim_world *world, unsigned r, struct rep_recor
 		if ((s->status != REP_CASE_HANDLED && s->status != REP_CASE_SELF_HANDLED) ||
 		    (s->flags & (REP_STEP_VIOLATION | REP_STEP_IMPORTED | REP_STEP_RESTORED)) != 0)
 			continue;
-		/* What was alive or overwritten below the move had been seen. */
-		for (unsigned k = 0; k < old->step_count; k++)
-			for (unsigned u = 0; u < old->steps[k].under_count; u++)
-				found |= is_named_by(old, &rec->id) && old->steps[k].status == REP_CASE_MOVED &&
-				    old->steps[k].under[u] == i;
-		if (!found)
-			continue; /* late, or longer ago */
-		found = false;
+		if (!past[i])
+			continue; /* late */
 		while (rep_merge_handler_next(&list, &nid, &actor))
 			found |= nid.v == s->author.v && rep_merge_same_actor(actor, s->actor);
 		if (!found && !may_be_torn(world))
@@ -296,8 +327,8 @@ static void rest(struct sim_world *world)
 
 static struct sim_fault *const FAULTS[] = {&sim_fault_move, NULL};
 static const struct sim_action ACTIONS[] = {
-    {"transfer", 5, {&sim_fault_move}, act_transfer},
-    {"settle", 3, {&sim_fault_move}, act_settle},
+    {"transfer", 6, {&sim_fault_move}, act_transfer},
+    {"settle", 6, {&sim_fault_move}, act_settle},
     {0},
 };
 static struct sim_part part = {.name = "move", .faults = FAULTS, .actions = ACTIONS, .rest = rest};

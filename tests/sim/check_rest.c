@@ -187,9 +187,9 @@ static void check_writes(struct sim_world *world)
 				continue; /* its records are spread over many scopes */
 			if (is_kept && w->copy != SIM_NONE && sim_is_over(world, h, o->rec[w->copy].home))
 				want += w->copy_expect;
-			if (w->is_spread && want != 0)
+			if (w->is_spread)
 				continue;
-			if (w->is_uncertain && (seen[i] == 0 || w->kind == TR_KIND_DIRECTIVE))
+			if (w->is_uncertain && (seen[i] == 0 || w->kind == TR_KIND_DIRECTIVE || w->copy != SIM_NONE))
 				continue; /* equal at all holders: check_states */
 			if (seen[i] != want)
 				sim_fail(world, h, "11", "write w%" PRIu64 " of %s (state %d): %u ops here, %u at its writer",

@@ -200,6 +200,8 @@ void sim_oracle_keep(struct sim_world *world, uint64_t ticket, const struct sim_
 	w->again = malloc(sizeof(*w->again));
 	TR_ASSERT(w->again != NULL);
 	sim_put_copy(w->again, put);
+	for (size_t i = 0; i < put->write.value_count; i++)
+		w->is_spread |= put->write.resolve_group != 0 && put->values[i].field == 52; /* moved_to */
 }
 
 uint64_t sim_oracle_unheard(struct sim_world *world, unsigned host)
