@@ -94,6 +94,10 @@
 #define TR_HANDSHAKE_MS 20000
 #define TR_HANDSHAKE_METERED_MS 60000
 
+/* --- audit --- */
+#define TR_AUDIT_SPLIT 256
+#define TR_AUDIT_PART 48               /* domains or records of one frame: below 4 KiB */
+
 /* --- group commit --- */
 #define TR_GROUP_EVENTS_MAX 4096       /* steps in one commit: TR_GROUP_MS_MAX comes first */
 #define TR_GROUP_MS_MAX 20             /* under load only */

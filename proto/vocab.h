@@ -120,6 +120,13 @@ enum tr_frontier_mode {
 
 enum tr_need { TR_NEED_CERT = 1, TR_NEED_SEGMENTS = 2 };
 
+enum tr_audit { /* a question and its answer */
+	TR_AUDIT_ASK_ROOTS = 1, TR_AUDIT_ROOTS = 2,
+	TR_AUDIT_ASK_BUCKETS = 3, TR_AUDIT_BUCKETS = 4,
+	TR_AUDIT_ASK_RECORDS = 5, TR_AUDIT_RECORDS = 6,
+	TR_AUDIT_BUSY = 7, /* answer: not now */
+};
+
 enum tr_peer_state {
 	TR_PEER_NEVER = 0, /* known, never seen */
 	TR_PEER_DOWN = 1,

@@ -62,6 +62,26 @@ static const struct wire_rule frontier[] = {
     COUNT(3, TR_FRONTIER_ENTRIES_MAX),
     NUMBER(5, 0, 1),
 };
+static const struct wire_rule audit_domain[] = {
+    NUMBER_MUST(1, 1, UINT64_MAX),
+    NUMBER_MUST(2, TR_LANE_P, TR_LANE_E),
+    BYTES(3, DIGEST, DIGEST),
+    BYTES(4, HASH, HASH),
+    BYTES(6, TR_AUDIT_SPLIT * 8, TR_AUDIT_SPLIT * 8),
+};
+static const struct wire_rule audit_record[] = {
+    NUMBER_MUST(1, 1, UINT8_MAX),
+    BYTES_MUST(2, ID, ID),
+    BYTES_MUST(3, DIGEST, DIGEST),
+};
+static const struct wire_rule audit[] = {
+    NUMBER_MUST(1, TR_AUDIT_ASK_ROOTS, TR_AUDIT_BUSY),
+    NUMBER_MUST(2, 1, UINT32_MAX),
+    NUMBER(5, 0, 1),
+    COUNT(6, TR_AUDIT_PART),
+    COUNT(7, TR_AUDIT_PART),
+    BYTES(8, TR_AUDIT_SPLIT / 8, TR_AUDIT_SPLIT / 8),
+};
 static const struct wire_rule need[] = {
     NUMBER(4, 0, TR_SEQ_MAX),
     NUMBER(5, 0, TR_SEQ_MAX),
@@ -140,6 +160,9 @@ static const struct wire_rules all[] = {
     OF(need, need),
     OF(index, index_),
     OF(place, place),
+    OF(audit, audit),
+    OF(audit_domain, audit_domain),
+    OF(audit_record, audit_record),
     OF(log_def, logdef),
     OF(receipt, receipt),
     OF(summary, summary),

@@ -6,6 +6,7 @@
 #include <sodium/utils.h>
 
 #include "proto/err.h"
+#include "replication/audit.h"
 #include "replication/head.h"
 #include "replication/incarnation.h"
 #include "replication/keys.h"
@@ -164,8 +165,11 @@ void rep_free(struct rep_node *node)
 {
 	if (node == NULL)
 		return;
-	for (size_t i = 0; i < node->link_count; i++)
+	for (size_t i = 0; i < node->link_count; i++) {
+		rep_audit_free(node->links[i]->ask);
+		rep_audit_free(node->links[i]->serve);
 		rep_link_free(node->links[i]);
+	}
 	rep_link_free(node->bundle);
 	for (size_t i = 0; i < node->log_count; i++)
 		rep_log_free(node->logs[i]);

@@ -77,4 +77,47 @@ struct rep_fault_holder {
 /* The parent first; returns the count, at most 2. */
 size_t rep_fault_holders(const struct rep_node *node, const struct rep_fault *fault, struct rep_fault_holder out[static 2]);
 
+
+/* ------------------------------------------------------------ with a neighbour */
+
+/*
+ * REP_EV_AUDIT: compares derived state with a neighbour's, domain by domain,
+ * where both hold the same ops.  Reply 0: it runs, see rep_audit_look();
+ * TR_E_NOPEER, TR_E_DOWN, TR_E_BUSY (one at a time a link), TR_E_SCOPE.
+ */
+struct rep_audit_ask {
+	uint64_t ticket;
+	struct tr_nid peer;
+	struct tr_nid unit;      /* only its subtree; 0 = all that both hold */
+	uint32_t wait_ms;        /* how long domains that ops are under way for are tried again */
+};
+
+enum rep_audit_why {
+	REP_AUDIT_DIFFERS = 1,   /* both have the record, in another state */
+	REP_AUDIT_HERE,          /* only this node has it */
+	REP_AUDIT_THERE,         /* only the neighbour has it */
+	REP_AUDIT_DOMAIN,        /* the domain differs; records were not looked at */
+};
+struct rep_audit_diff {
+	enum rep_audit_why why;
+	struct tr_nid scope;
+	uint8_t lane, kind;
+	struct tr_rec_id rec;
+};
+#define REP_AUDIT_DIFFS_MAX 256
+
+struct rep_audit_info {
+	bool is_running;
+	int rc;                  /* at the end: 0; TR_E_DOWN (the link was lost), TR_E_TIMEOUT (no answer), TR_E_BUSY */
+	uint64_t hashed;         /* records hashed here so far */
+	uint64_t domains, records; /* compared at a common frontier */
+	uint64_t equal, differ;  /* of the domains */
+	uint64_t under_way;      /* domains that the two did not hold alike in time */
+	size_t diff_count;
+	bool more;               /* further records differ that are not listed */
+	const struct rep_audit_diff *diffs; /* until the next step */
+};
+/* The newest audit asked for with this neighbour; false: none since the start. */
+bool rep_audit_look(const struct rep_node *node, struct tr_nid peer, struct rep_audit_info *out);
+
 #endif

@@ -50,6 +50,8 @@ static inline bool rep_log_is_empty(const struct rep_log *log)
 
 /* Digest over the logs of a scope that have ops: 16 bytes.  only_p: of lane P alone. */
 void rep_log_digest_scope(const struct rep_node *node, struct tr_nid scope, bool only_p, uint8_t out[static 16]);
+/* Of the logs of one domain. */
+void rep_log_digest_domain(const struct rep_node *node, struct tr_nid scope, uint8_t lane, uint8_t out[static 16]);
 /* Over all logs by one author: first 8 bytes as a number. */
 uint64_t rep_log_digest_author(const struct rep_node *node, const struct rep_unit *author);
 /* Over every log whose scope lies at or under `top`, and lane P of the units

@@ -65,6 +65,18 @@ void rep_log_digest_scope(const struct rep_node *node, struct tr_nid scope, bool
 	wire_put_le64(out + 8, sum[1]);
 }
 
+void rep_log_digest_domain(const struct rep_node *node, struct tr_nid scope, uint8_t lane, uint8_t out[static 16])
+{
+	uint64_t sum[2] = {0, 0};
+
+	for (const struct rep_log *log = rep_log_first_of_scope(node, scope); log != NULL;
+	     log = rep_log_get(node, log->next_in_scope))
+		if (log->id.lane == lane)
+			add(log, sum);
+	wire_put_le64(out, sum[0]);
+	wire_put_le64(out + 8, sum[1]);
+}
+
 uint64_t rep_log_digest_author(const struct rep_node *node, const struct rep_unit *author)
 {
 	uint64_t sum[2] = {0, 0};

@@ -219,6 +219,8 @@ struct rep_link {
 	uint32_t ack_head, ack_tail;
 	uint64_t ack_bytes;
 	int64_t ack_since_ms;
+	/* auditing: what is asked of the peer, and what it asks; NULL: nothing yet */
+	struct rep_audit *ask, *serve;
 	/* mending: a segment asked for (own handle, 0 = none), and when this peer asked for one */
 	uint32_t want_log;
 	uint64_t want_first, want_last;
@@ -300,6 +302,9 @@ struct rep_node {
 	uint32_t hours;           /* that this node has run, in all its starts; ages idempotency keys */
 	int64_t hour_mono_ms;
 	int64_t summary_mono_ms, counts_mono_ms, check_mono_ms;
+
+	int64_t audit_mono_ms;    /* when records were hashed last */
+	uint32_t audit_turn;      /* whose records come first */
 
 	/* of the step under way */
 	const struct rep_view *view; /* &watched, or NULL between steps */

@@ -3,6 +3,7 @@
 #include "replication/on.h"
 
 #include "proto/err.h"
+#include "replication/audit.h"
 #include "replication/compare.h"
 #include "replication/head.h"
 #include "replication/index.h"
@@ -91,6 +92,7 @@ int rep_on_content(struct rep_node *node, struct rep_link *link, const Terrace__
 		rep_summary_take(node, link, msg->summary);
 		return 0;
 	case TERRACE__MSG__M_NEED: return link->is_bundle ? TR_E_INPUT : on_need(node, link, msg->need);
+	case TERRACE__MSG__M_AUDIT: return rep_audit_take(node, link, msg->audit);
 	case TERRACE__MSG__M_PING: return link->is_bundle ? TR_E_INPUT : on_ping(node, link, msg->ping);
 	case TERRACE__MSG__M_HELLO:
 	case TERRACE__MSG__M_WELCOME:

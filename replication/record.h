@@ -102,6 +102,8 @@ TR_MUST_CHECK int rep_record_find(struct rep_record *out,
 /* 0; TR_E_LIMIT if it became larger than TR_RECORD_BYTES_MAX; put errors. */
 TR_MUST_CHECK int rep_record_store(const struct rep_record *rec,
     const struct rep_view *view);
+/* Home and lane of a stored row, without reading the rest; false if it is none. */
+bool rep_record_home(struct tr_bytes row, struct tr_nid *scope, uint8_t *lane);
 /* An empty record before its CREATE. */
 void rep_record_init(struct rep_record *rec, uint8_t kind,
     const struct tr_rec_id *id, struct tr_nid scope, uint8_t lane);

@@ -429,3 +429,12 @@ int rep_record_compact(struct rep_record *rec)
 	TR_ASSERT(rc == 0); /* our own bytes of a moment ago */
 	return 0;
 }
+
+bool rep_record_home(struct tr_bytes row, struct tr_nid *scope, uint8_t *lane)
+{
+	if (row.size < 10 || row.data[0] != TR_STATE_VER)
+		return false;
+	*lane = row.data[1];
+	scope->v = wire_get_be64(row.data + 2);
+	return true;
+}

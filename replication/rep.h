@@ -147,6 +147,7 @@ enum rep_event_kind {
 	REP_EV_PAUSE,        /* operator: stop a peer's link / go on / dial now */
 	REP_EV_CLOSE,        /* sign what waits in open segments: a bundle is about to be written */
 	REP_EV_MEND,         /* one fault that rep_verify_next() found; the reply says what came of it */
+	REP_EV_AUDIT,        /* compare with a neighbour: fault.h */
 	REP_EV_BUNDLE_BEGIN, /* frames of a verified bundle head follow as BUNDLE_FRAME */
 	REP_EV_BUNDLE_FRAME,
 	REP_EV_BUNDLE_END,
@@ -172,6 +173,7 @@ struct rep_event {
 	const struct rep_invite *invite;
 	const struct rep_policy_send *policy;
 	const struct rep_mend *mend;
+	const struct rep_audit_ask *audit;
 	enum rep_pause pause;
 	struct tr_nid peer;        /* PAUSE; BUNDLE_BEGIN: who wrote it */
 };

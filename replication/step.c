@@ -4,6 +4,7 @@
 
 #include "proto/err.h"
 #include "replication/ack.h"
+#include "replication/audit.h"
 #include "replication/batch.h"
 #include "replication/head.h"
 #include "replication/incarnation.h"
@@ -146,6 +147,7 @@ int rep_step(struct rep_node *node, const struct rep_view *view, const struct re
 	case REP_EV_INVITE: rep_on_invite(node, event->invite); break;
 	case REP_EV_POLICY: rep_on_policy(node, event->policy); break;
 	case REP_EV_PAUSE: rep_on_pause(node, event); break;
+	case REP_EV_AUDIT: rep_audit_on(node, event->audit); break;
 	case REP_EV_MEND: rep_mend_on(node, event->mend); break;
 	case REP_EV_CLOSE: rep_own_close_all(node); break;
 	case REP_EV_BUNDLE_BEGIN:
@@ -186,6 +188,8 @@ int rep_flush(struct rep_node *node, const struct rep_view *view, struct tr_wall
 		rep_head_flush(node);
 		rep_summary_flush(node);
 	}
+	if (node->rc == 0)
+		rep_audit_flush(node);
 	store_clock(node);
 	return finish(node);
 }
@@ -196,6 +200,8 @@ int64_t rep_deadline(const struct rep_node *node)
 
 	at = due < at ? due : at;
 	due = rep_receipt_deadline(node);
+	at = due < at ? due : at;
+	due = rep_audit_deadline(node);
 	at = due < at ? due : at;
 	due = rep_head_deadline(node);
 	at = due < at ? due : at;
