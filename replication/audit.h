@@ -11,7 +11,7 @@
  * A domain whose logs changed during the pass is moving: it is tried again.
  * Each frame answers one that asked for it, so at most one is on its way in
  * each direction, and none goes before data that waits.
- * Files: audit.c the pass, audit_ask.c, audit_serve.c.
+ * Files: audit.c turns, audit_pass.c, audit_ask.c, audit_serve.c.
  */
 #ifndef REPLICATION_AUDIT_H
 #define REPLICATION_AUDIT_H
@@ -19,6 +19,7 @@
 #include "replication/node.h"
 
 #define REP_AUDIT_RECORDS_MAX 8192 /* listed in one pass */
+#define REP_AUDIT_BUSY_MS 10000    /* a link that is never idle: a frame goes nevertheless */
 
 struct rep_audit_sum { /* of one domain */
 	struct tr_nid scope;
@@ -82,9 +83,8 @@ int rep_audit_take(struct rep_node *node, struct rep_link *link, const Terrace__
 /* Hashes some records, sends what is due. */
 void rep_audit_flush(struct rep_node *node);
 int64_t rep_audit_deadline(const struct rep_node *node); /* mono; INT64_MAX */
+/* ---- audit_pass.c ---- */
 void rep_audit_free(struct rep_audit *audit); /* NULL is fine */
-
-/* ---- audit.c, for the other two ---- */
 
 /* Begins a pass of the link's domains (mode ASK_ROOTS; `unit` 0: all) or of one.
  * 0; TR_E_SCOPE: it is not in reach of the link; TR_E_NOMEM. */

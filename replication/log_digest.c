@@ -69,7 +69,7 @@ void rep_log_digest_domain(const struct rep_node *node, struct tr_nid scope, uin
 {
 	uint64_t sum[2] = {0, 0};
 
-	for (const struct rep_log *log = rep_log_first_of_scope(node, scope); log != NULL;
+	for (struct rep_log *log = rep_log_first_of_scope(node, scope); log != NULL;
 	     log = rep_log_get(node, log->next_in_scope))
 		if (log->id.lane == lane)
 			add(log, sum);
