@@ -22,7 +22,8 @@ said() { # NAME RC
 
 "$city" "${small[@]}" >"$out/first" 2>"$out/first.err" && grep -q '^city: OK$' "$out/first"
 said "4 streets, 3 days: all equal, nothing lost" $?
-"$city" "${small[@]}" >"$out/second" 2>"$out/second.err" && cmp -s "$out/first" "$out/second"
+"$city" "${small[@]}" >"$out/second" 2>"$out/second.err" &&
+	cmp -s <(grep -v 'heap of the core' "$out/first") <(grep -v 'heap of the core' "$out/second") # the allocator's affair
 said "the same seed prints the same" $?
 "$city" "${small[@]}" --memory 0.002 >"$out/bound" 2>"$out/bound.err"
 [ $? -eq 1 ] && grep -q 'stops before it takes more than' "$out/bound.err"

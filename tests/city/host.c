@@ -116,7 +116,8 @@ static void trace(struct city *c, uint32_t host, const struct rep_trace *t)
 	case REP_TRACE_CERT_BAD:
 	case REP_TRACE_SEG_FORGED:
 	case REP_TRACE_SEG_SCOPE:
-	case REP_TRACE_SEG_PARTED:
+	case REP_TRACE_FORK:
+	case REP_TRACE_FORK_LIMIT:
 	case REP_TRACE_HEAD_BAD:
 	case REP_TRACE_RECEIPT_BAD:
 		c->counts.forged++;

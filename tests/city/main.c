@@ -30,6 +30,27 @@ static double seconds(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* How long the answer to `status` takes, when links are down and things wait. */
+static void time_status(const struct city *c)
+{
+	static const char *const names[] = {"city", "district", "street"};
+
+	for (unsigned level = 0; level < CITY_LEAF; level++)
+		for (uint32_t i = 0; i < c->host_count; i++) {
+			double from = seconds();
+			struct rep_link_info link;
+			size_t n = 0;
+
+			if (c->host[i].level != level)
+				continue;
+			while (rep_inspect_link(c->host[i].node, &c->host[i].view, n, &link))
+				n++;
+			fprintf(stderr, "%u districts: all %zu links of a %s looked at in %.2f ms\n", c->conf.districts, n,
+			    names[level], (seconds() - from) * 1e3);
+			break;
+		}
+}
+
 static bool run_one(const struct city_conf *conf, struct city_result *out)
 {
 	struct city *c = calloc(1, sizeof(*c));
@@ -55,6 +76,8 @@ static bool run_one(const struct city_conf *conf, struct city_result *out)
 	city_net_start(c);
 	city_stick_start(c);
 	city_run(c, c->end_ms);
+	if (conf->verbose)
+		time_status(c);
 	if (conf->verbose)
 		fprintf(stderr, "%u districts: the last day ends after %.1f s\n", conf->districts, seconds() - from);
 	ok = city_rest(c);
@@ -164,8 +187,9 @@ static bool report(const struct city_conf *conf, const struct city_result *runs,
 
 		ok = ok && runs[i].ok;
 		fprintf(stderr, "%u districts: %.0f s (%.0f s of a processor) for %u days, %.0f times as fast as life, "
-		    "%.1f us of a processor an event\n", runs[i].districts, runs[i].real_s, runs[i].cpu_s, conf->days,
-		    virtual_s / runs[i].real_s, runs[i].cpu_s * 1e6 / (double)runs[i].counts.events);
+		    "%.1f us of a processor an event, %.2f GiB\n", runs[i].districts, runs[i].real_s, runs[i].cpu_s, conf->days,
+		    virtual_s / runs[i].real_s, runs[i].cpu_s * 1e6 / (double)runs[i].counts.events,
+		    (double)runs[i].resident / (1 << 30));
 	}
 	return ok;
 }

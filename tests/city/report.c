@@ -166,19 +166,6 @@ static const char *span(int64_t ms, char *out, size_t size)
 	return out;
 }
 
-static void size_cell(double bytes)
-{
-	char text[32];
-
-	if (bytes < 10240)
-		snprintf(text, sizeof(text), "%.0f B", bytes);
-	else if (bytes < 10485760)
-		snprintf(text, sizeof(text), "%.1f KiB", bytes / 1024);
-	else
-		snprintf(text, sizeof(text), "%.1f MiB", bytes / 1048576);
-	cell(text);
-}
-
 static void hist_cell(const struct city_hist *h)
 {
 	char a[16], b[16], p[16], m[16], text[80];
@@ -305,9 +292,6 @@ static void print_memory(const struct city_result *runs, size_t count)
 			}
 			putchar('\n');
 		}
-	label("resident, the whole process");
-	EACH size_cell((double)runs[r].resident);
-	putchar('\n');
 }
 
 static void number(const char *name, const struct city_result *runs, size_t count, uint64_t (*get)(const struct city_result *))
