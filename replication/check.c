@@ -50,8 +50,24 @@ static void check_log(const struct rep_node *node, const struct rep_view *view, 
 	}
 }
 
+/* A walk over the own subtree meets whoever lies in it, and once. */
+static void check_units(const struct rep_node *node)
+{
+	const struct rep_unit *self = rep_unit_find(node, node->cert.nid);
+	size_t walked = 0, below = 0;
+
+	for (size_t i = 0; i < node->unit_count; i++)
+		below += rep_unit_under(node, node->units[i]->nid, node->cert.nid);
+	for (const struct rep_unit *at = self; at != NULL; at = rep_unit_next(self, at)) {
+		TR_ASSERT(rep_unit_under(node, at->nid, node->cert.nid)); /* 5 */
+		walked++;
+	}
+	TR_ASSERT(walked == below);
+}
+
 void rep_check(const struct rep_node *node, const struct rep_view *view)
 {
+	check_units(node);
 	for (size_t i = 0; i < node->log_count; i++) {
 		TR_ASSERT(node->logs[i]->handle == i + 1);
 		check_log(node, view, node->logs[i]);

@@ -260,11 +260,11 @@ void rep_head_load(struct rep_node *node)
 
 uint64_t rep_head_sum(const struct rep_node *node, struct tr_nid top)
 {
+	const struct rep_unit *unit = rep_unit_find(node, top);
 	uint64_t sum = 0;
 
-	for (size_t i = 0; i < node->unit_count; i++)
-		if (node->units[i]->has_head && rep_unit_under(node, node->units[i]->nid, top))
-			sum += node->units[i]->head_ctr;
+	for (const struct rep_unit *at = unit; at != NULL; at = rep_unit_next(unit, at))
+		sum += at->has_head ? at->head_ctr : 0;
 	return sum;
 }
 

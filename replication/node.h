@@ -12,6 +12,7 @@
  *    own logs also have open ops above it.
  *  3 way.acked <= way.sent unless unsure; fork <= both <= seq.
  *  4 a link in LIVE or COMPARE has a peer.
+ *  5 rep_unit_next() from the own unit meets every unit under it, once.
  */
 #ifndef REPLICATION_NODE_H
 #define REPLICATION_NODE_H
@@ -114,6 +115,7 @@ struct rep_todo_list { uint32_t *index; size_t count, cap; };
 struct rep_unit {
 	struct tr_nid nid, parent; /* parent 0: top, or not known */
 	uint32_t index;
+	struct rep_unit *above, *first_child, *last_child, *next_sibling; /* the tree, see rep_unit_next() */
 	uint8_t todo;             /* in which lists it is: bits of enum rep_todo */
 	uint8_t level;
 	bool has_cert;            /* joined */

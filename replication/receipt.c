@@ -323,20 +323,22 @@ void rep_receipt_flush(struct rep_node *node)
 
 uint64_t rep_receipt_sum(const struct rep_node *node, struct tr_nid top)
 {
+	const struct rep_unit *unit = rep_unit_find(node, top);
 	uint64_t sum = 0;
 
-	for (size_t i = 0; i < node->unit_count; i++)
-		if (node->units[i]->receipt_ctr != 0 && rep_unit_under(node, node->units[i]->nid, top))
-			sum += node->units[i]->receipt_ctr;
+	for (const struct rep_unit *at = unit; at != NULL; at = rep_unit_next(unit, at))
+		sum += at->receipt_ctr;
 	return sum;
 }
 
 void rep_receipt_resend(struct rep_node *node, const struct rep_link *link)
 {
-	for (size_t i = 0; i < node->unit_count; i++)
-		if (node->units[i]->receipt_ctr != 0 && rep_unit_under(node, node->units[i]->nid, link->peer)) {
-			node->units[i]->receipt_unsent = true;
-			rep_todo_add(node, REP_TODO_RECEIPT, node->units[i]);
+	struct rep_unit *top = rep_unit_find(node, link->peer);
+
+	for (struct rep_unit *at = top; at != NULL; at = rep_unit_next(top, at))
+		if (at->receipt_ctr != 0) {
+			at->receipt_unsent = true;
+			rep_todo_add(node, REP_TODO_RECEIPT, at);
 		}
 }
 

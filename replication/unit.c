@@ -83,12 +83,38 @@ bool rep_unit_on_path(const struct rep_node *node, struct tr_nid author, struct 
 	return rep_unit_under(node, scope, author);
 }
 
+struct rep_unit *rep_unit_next(const struct rep_unit *top, const struct rep_unit *at)
+{
+	union { const struct rep_unit *in; struct rep_unit *out; } cast = {top};
+
+	if (at == NULL)
+		return cast.out;
+	if (at->first_child != NULL)
+		return at->first_child;
+	for (; at != NULL && at != top; at = at->above)
+		if (at->next_sibling != NULL)
+			return at->next_sibling;
+	return NULL;
+}
+
+static void hang_up(struct rep_unit *unit, struct rep_unit *above)
+{
+	unit->above = above;
+	if (above->first_child == NULL)
+		above->first_child = unit;
+	else
+		above->last_child->next_sibling = unit;
+	above->last_child = unit;
+}
+
 void rep_unit_place(struct rep_node *node, struct rep_unit *unit, struct tr_nid parent)
 {
-	const struct rep_unit *up = rep_unit_find(node, parent);
+	struct rep_unit *up = rep_unit_find(node, parent);
 
 	if (unit->parent.v == 0)
 		unit->parent = parent;
+	if (up != NULL && unit->above == NULL && unit->parent.v == up->nid.v && up != unit)
+		hang_up(unit, up);
 	if (up != NULL)
 		unit->level = (uint8_t)(up->level + 1);
 	unit->own_or_below = rep_unit_under(node, unit->nid, node->cert.nid);

@@ -15,6 +15,8 @@ struct rep_unit *rep_unit_make(struct rep_node *node, struct tr_nid nid);
 void rep_unit_place(struct rep_node *node, struct rep_unit *unit, struct tr_nid parent);
 /* `below` is `above` or under it; false when a link of the chain is unknown. */
 bool rep_unit_under(const struct rep_node *node, struct tr_nid below, struct tr_nid above);
+/* Walks `top` and all below it, parents first: `at` NULL gives `top`, NULL comes at the end. */
+struct rep_unit *rep_unit_next(const struct rep_unit *top, const struct rep_unit *at);
 /* The child of this node whose subtree has the unit; NULL if it is not below. */
 struct rep_unit *rep_unit_child_towards(const struct rep_node *node, struct tr_nid below);
 /* author is on the path from scope to the root (scope itself included) */

@@ -10,44 +10,59 @@
 
 #define OP_BYTES 200 /* a usual op; an estimate is enough for people */
 
-int64_t rep_waiting_stamp(const struct rep_view *view, const struct rep_log *log, uint64_t seq)
+static int64_t stamp(const struct rep_view *view, struct wire_arena *arena, const struct rep_log *log, uint64_t seq)
 {
 	struct rep_chain_row row;
-	int64_t ms = 0;
+	Terrace__Seg *seg;
 
 	if (seq > log->seq)
 		return log->open != NULL ? rep_hlc_ms(log->open->hlc) : 0;
-	if (rep_chain_find(view, log->handle, seq, &row) == 0) {
-		struct wire_arena *arena = wire_arena_create();
-		Terrace__Seg *seg;
+	wire_arena_reset(arena);
+	if (rep_chain_find(view, log->handle, seq, &row) != 0 || wire_seg_decode(arena, row.bytes, &seg) != 0)
+		return 0;
+	return (int64_t)(seg->hlc >> 16);
+}
 
-		if (arena != NULL && wire_seg_decode(arena, row.bytes, &seg) == 0)
-			ms = (int64_t)(seg->hlc >> 16);
-		wire_arena_free(arena);
-	}
+int64_t rep_waiting_stamp(const struct rep_view *view, const struct rep_log *log, uint64_t seq)
+{
+	struct wire_arena *arena = wire_arena_create();
+	int64_t ms = arena != NULL ? stamp(view, arena, log, seq) : 0;
+
+	wire_arena_free(arena);
 	return ms;
+}
+
+static void add(const struct rep_view *view, struct wire_arena **arena, const struct rep_log *log, unsigned way,
+    struct rep_waiting *out)
+{
+	uint64_t open = log->open != NULL ? log->open->count : 0;
+	uint64_t acked = log->way[way].acked;
+	int64_t ms = 0;
+
+	if (way == REP_WAY_DOWN && log->id.lane == TR_LANE_P)
+		return; /* one for all children; who lags is told by its policy version */
+	if (log->seq + open <= acked)
+		return;
+	if (*arena == NULL)
+		*arena = wire_arena_create();
+	out->ops += log->seq + open - acked;
+	if (*arena != NULL)
+		ms = stamp(view, *arena, log, acked + 1);
+	if (ms != 0 && (out->oldest_ms == 0 || ms < out->oldest_ms))
+		out->oldest_ms = ms;
 }
 
 void rep_waiting(const struct rep_node *node, const struct rep_view *view, struct tr_nid child, struct rep_waiting *out)
 {
 	unsigned way = child.v == 0 ? REP_WAY_UP : REP_WAY_DOWN;
-	struct tr_nid top = child.v == 0 ? node->cert.nid : child;
+	const struct rep_unit *top = rep_unit_find(node, child.v == 0 ? node->cert.nid : child);
+	struct wire_arena *arena = NULL;
 
 	memset(out, 0, sizeof(*out));
-	for (size_t i = 0; i < node->log_count; i++) {
-		const struct rep_log *log = node->logs[i];
-		uint64_t open = log->open != NULL ? log->open->count : 0;
-		uint64_t acked = log->way[way].acked;
-		int64_t ms;
-
-		if (child.v != 0 && log->id.lane == TR_LANE_P)
-			continue; /* one for all children; who lags is told by its policy version */
-		if (log->seq + open <= acked || !rep_unit_under(node, log->id.scope, top))
-			continue;
-		out->ops += log->seq + open - acked;
-		ms = rep_waiting_stamp(view, log, acked + 1);
-		if (ms != 0 && (out->oldest_ms == 0 || ms < out->oldest_ms))
-			out->oldest_ms = ms;
-	}
+	for (const struct rep_unit *scope = top; scope != NULL; scope = rep_unit_next(top, scope))
+		for (const struct rep_log *log = rep_log_get(node, scope->first_log); log != NULL;
+		     log = rep_log_get(node, log->next_in_scope))
+			add(view, &arena, log, way, out);
+	wire_arena_free(arena);
 	out->bytes = out->ops * OP_BYTES;
 }
