@@ -108,7 +108,8 @@ struct city_host {
 	struct rep_view view;
 	struct rep_node *node;   /* NULL: no power */
 	struct rep_batch *batch; /* NULL: no transaction is open */
-	int64_t wake_ms, hour_ms;
+	int64_t wake_ms, hour_ms, spin_ms;
+	unsigned spins;          /* wake-ups in the minute since spin_ms */
 	uint32_t last_link;
 	struct city_link link;
 	struct city_seg *segs;   /* segments put in this transaction */

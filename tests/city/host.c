@@ -8,6 +8,7 @@
 #include "proto/err.h"
 #include "proto/grow.h"
 
+#define SPINS_MAX 3000 /* wake-ups in a minute: the core asks for time that has passed */
 #define COMMIT_MS 8 /* a flush of the disk; what comes meanwhile is in the same group */
 
 int64_t city_wall(const struct city *c)
@@ -192,6 +193,12 @@ void city_host_on_wake(struct city *c, uint32_t host, int64_t at_ms)
 	}
 	if (c->now_ms - h->hour_ms >= CITY_HOUR)
 		h->hour_ms = c->now_ms;
+	if (c->now_ms - h->spin_ms >= CITY_MINUTE) {
+		h->spin_ms = c->now_ms;
+		h->spins = 0;
+	}
+	if (++h->spins > SPINS_MAX)
+		city_fail(c, "%s: its deadline stays in the past, %u wake-ups", h->code, h->spins);
 	city_idle_catch_up(c, host);
 	city_host_step(c, host, &tick);
 }
