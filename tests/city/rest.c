@@ -13,7 +13,7 @@
 #include "replication/merge.h"
 
 #define PATIENCE_MS (2 * CITY_DAY)
-#define STEP_MS (30 * CITY_MINUTE)
+#define STEP_MS (5 * CITY_MINUTE)
 #define RECORDS_EVERY 23 /* communities whose records are compared one by one */
 
 /* The scope of `host` at each node above it. */
