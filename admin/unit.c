@@ -185,6 +185,40 @@ int tc_cmd_unit_rename(struct tc_run *run)
 	return rc;
 }
 
+static void show_move(const struct tc_run *run, const json_t *data)
+{
+	if (json_is_true(json_object_get(data, "dry_run"))) {
+		printf(_("%s -> %s: %lld open cases and %lld directives would go; %lld of staff stay\n"),
+		    tc_view_text(data, "unit"), tc_view_text(data, "successor"), (long long)tc_view_int(data, "cases"),
+		    (long long)tc_view_int(data, "directives"), (long long)tc_view_int(data, "staff"));
+		return;
+	}
+	tc_out_remark(run, _("%s is closed; its open work goes to %s (`terracectl events` tells the end)"),
+	    tc_view_text(data, "unit"), tc_view_text(data, "successor"));
+}
+
+int tc_cmd_unit_move(struct tc_run *run)
+{
+	static const struct tc_view view = {.cmd = "unit move", .show = show_move};
+	static const char *const names[] = {"to", "reason", "by"};
+	json_t *args;
+	int rc;
+
+	if (tc_args_get(run, "to") == NULL)
+		return tc_fault_advise(TR_E_USAGE,
+		    _("Example: terracectl unit move 110101001/110101001003 --to 110101002 --reason reform --dry-run"),
+		    _("a move needs --to UNIT"));
+	args = tc_mem_json(json_object());
+	tc_mem_set_text(args, "unit", tc_args_word(run, 0));
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		tc_mem_set_text(args, names[i], tc_args_get(run, names[i]));
+	if (tc_args_has(run, "dry-run"))
+		tc_mem_set(args, "dry_run", json_true());
+	rc = tc_view_run(run, &view, args);
+	json_decref(args);
+	return rc;
+}
+
 /* --- peer --- */
 
 static void show_peer(const struct tc_run *run, const json_t *data)

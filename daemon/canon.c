@@ -428,7 +428,7 @@ static void write_kind(struct writer *w, const struct key *key)
 
 static void (*writer_of(const struct rep_field *field))(struct writer *, const struct key *)
 {
-	if (field->type == REP_TYPE_UNIT && field->kind == TR_KIND_CASE && (field->flags & REP_FF_MACHINE) != 0)
+	if (field->type == REP_TYPE_UNIT && field->kind != TR_KIND_DIRECTIVE && (field->flags & REP_FF_MACHINE) != 0)
 		return NULL; /* of another branch; its path is there */
 	switch (field->merge) {
 	case REP_MERGE_SET: return write_set;

@@ -50,6 +50,7 @@ static const struct verb {
     {"invite", td_ctl_invite},
     {"unit list", td_ctl_unit_list},
     {"unit rename", td_ctl_unit_rename},
+    {"unit move", td_ctl_unit_move},
     {"peer pause", td_ctl_peer_pause},
     {"peer resume", td_ctl_peer_resume},
     {"peer retry", td_ctl_peer_retry},

@@ -118,6 +118,10 @@ static json_t *unit_json(const struct td_ctl_call *call, const struct rep_unit_i
 	td_ctl_put_nid(o, "nid", unit->nid);
 	td_ctl_put_unit(call, o, "parent", unit->parent);
 	put_state(call, o, unit);
+	if (unit->closed) {
+		td_ctl_put_bool(o, "closed", true);
+		td_ctl_put_text(o, "successor", unit->successor_path);
+	}
 	td_ctl_put_int(o, "policy", unit->policy);
 	td_ctl_put_bool(o, "policy_behind", unit->in_subtree && unit->joined &&
 	    unit->policy < rep_policy_of(td_ctl_node(call))->version);
@@ -169,6 +173,10 @@ int td_ctl_unit_list(struct td_ctl_call *call, json_t **out)
 		td_ctl_put_bool(o, "registered", unit.registered);
 		td_ctl_put(o, "caps", caps_json(unit.caps));
 		td_ctl_put_int(o, "serial", unit.serial);
+		if (unit.closed) {
+			td_ctl_put_bool(o, "closed", true);
+			td_ctl_put_text(o, "successor", unit.successor_path);
+		}
 		json_array_append_new(list, o);
 	}
 	td_ctl_put(data, "units", list);

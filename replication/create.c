@@ -12,6 +12,7 @@
 #include "replication/keys.h"
 #include "replication/link.h"
 #include "replication/log.h"
+#include "replication/move.h"
 #include "replication/policy_use.h"
 #include "replication/own.h"
 #include "replication/plan.h"
@@ -145,6 +146,8 @@ int rep_create(struct rep_node **out, const struct rep_conf *conf, const struct 
 		rep_receipt_load(node);
 		load_links(node);
 		rep_policy_load(node);
+		if (node->rc == 0)
+			rep_move_load(node);
 		load_hours(node);
 	}
 	rc = node->rc;

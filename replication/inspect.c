@@ -125,6 +125,9 @@ static void fill_unit(const struct rep_node *node, const struct rep_unit *unit, 
 	out->in_subtree = unit->own_or_below;
 	memcpy(out->unit, unit->unit, sizeof(out->unit));
 	memcpy(out->title, unit->title, sizeof(out->title));
+	out->closed = unit->closed;
+	out->successor = unit->successor;
+	memcpy(out->successor_path, unit->successor_path, sizeof(out->successor_path));
 	out->has_head = unit->has_head;
 	out->head_hlc = unit->head_hlc;
 	out->head_own_ops = unit->head_own_ops;

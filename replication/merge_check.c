@@ -35,6 +35,8 @@ struct scan {
 	bool has_fixed;
 	bool has_list;
 	bool has_came;       /* from another home */
+	bool has_closing;    /* of a unit */
+	uint64_t nid;        /* of a unit */
 	uint16_t first_flow, first_auth, first_fixed, first_list;
 };
 
@@ -191,6 +193,10 @@ static bool scan_values(const struct rep_record *rec, const struct rep_op *op,
 		if (!many && (s->fields >> f->id & 1) != 0)
 			return false; /* which of the two? */
 		s->fields |= (uint64_t)1 << f->id;
+		if (rec->kind == TR_KIND_UNIT && f->id == REP_FIELD_NID)
+			s->nid = (uint64_t)v->i;
+		s->has_closing |= rec->kind == TR_KIND_UNIT &&
+		    f->group_id == REP_FIELD_STATE;
 		scan_group(s, f, v, d);
 		if (f->merge != REP_MERGE_SET && f->merge != REP_MERGE_LIST &&
 		    f->merge != REP_MERGE_COUNT)
@@ -244,6 +250,27 @@ static void look_back(const struct rep_record *rec,
 			past->alive[past->alive_count++] = (uint16_t)i;
 }
 
+/* Of a unit, in its own scope: what those above say of it.  Only a CREATE has
+ * the nid, so what the op saw of it is still here. */
+static bool is_of_itself(const struct rep_record *rec,
+    const struct rep_cause *cause, const struct scan *s, bool creates)
+{
+	if (creates)
+		return s->nid == rec->scope.v;
+	for (size_t i = 0; i < rec->cand_count; i++) {
+		const struct rep_cand *c = &rec->cands[i];
+
+		if (c->group != REP_FIELD_NID || !rep_cause_has(cause, c->dot))
+			continue;
+		for (size_t v = 0; v < c->value_count; v++)
+			if (rec->values[c->value_first + v].field == REP_FIELD_NID &&
+			    (uint64_t)rec->values[c->value_first + v].i ==
+				rec->scope.v)
+				return true;
+	}
+	return false;
+}
+
 /* The cap that these values need, whoever the author is; and whose they are. */
 static enum rep_why check_authority(const struct rep_record *rec,
     const struct rep_cause *cause, const struct rep_past *past,
@@ -272,8 +299,11 @@ static enum rep_why check_authority(const struct rep_record *rec,
 			return rep_merge_decide_issuer(rec, cause, past, exempt);
 		break;
 	case TR_KIND_UNIT:
-		if (cause->author.v != rec->scope.v)
+		if ((cause->author.v == rec->scope.v) ==
+		    is_of_itself(rec, cause, s, creates))
 			return REP_WHY_TARGET;
+		if (s->has_closing)
+			caps |= TR_CAP_COMMAND;
 		break;
 	default:
 		break;

@@ -152,6 +152,13 @@ struct rep_unit {
 	bool receipt_unsent;      /* to be passed on downward */
 	int64_t receipt_mono_ms;  /* when the last one was made */
 	struct rep_pending_receipt *pending; /* names heads that are not here yet */
+	/* its own record: closed, and who goes on with its work (move.c) */
+	bool closed;
+	bool is_mover;            /* this node sends its open work there, */
+	bool move_due;            /* has some to do, */
+	bool move_again;          /* has to look from the beginning */
+	struct tr_nid successor;
+	char successor_path[TR_UNIT_PATH_MAX + 1]; /* it may be unknown here */
 	uint8_t claims;           /* times it said that our own log was further, unproved */
 };
 
@@ -303,6 +310,7 @@ struct rep_node {
 	uint64_t violations, forged, bad_frames, held_segments;
 	uint32_t hours;           /* that this node has run, in all its starts; ages idempotency keys */
 	int64_t hour_mono_ms;
+	int64_t move_mono_ms;     /* when a job goes on; see move.h */
 	int64_t summary_mono_ms, counts_mono_ms, check_mono_ms;
 
 	int64_t audit_mono_ms;    /* when records were hashed last */

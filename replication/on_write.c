@@ -13,6 +13,7 @@
 #include "replication/fold.h"
 #include "replication/keys.h"
 #include "replication/log.h"
+#include "replication/move.h"
 #include "replication/own.h"
 #include "replication/status.h"
 #include "replication/unit.h"
@@ -26,6 +27,8 @@
 #define F_DIR_TARGET 3
 #define F_DIR_ISSUER 4
 #define F_DIR_PRIORITY 10
+#define F_UNIT_NID 1
+#define F_UNIT_TITLE 4
 #define FOLLOW_MAX 64 /* homes that one case has had */
 #define KEY_ROW 26 /* version(1) kind(1) id(16) record version(4) created(1) ... */
 
@@ -132,6 +135,8 @@ static int locate(struct rep_node *node, const struct rep_write *w, struct rep_r
 static int home_of(const struct rep_node *node, const struct rep_write *w, struct tr_nid *scope, struct rep_reply *r)
 {
 	*scope = w->home.v != 0 ? w->home : node->cert.nid;
+	if (rep_move_check(node, *scope, r) != 0)
+		return TR_E_SUCCEEDED;
 	if (rep_unit_under(node, *scope, node->cert.nid))
 		return 0;
 	r->unit = *scope;
@@ -196,6 +201,17 @@ static int resolve(struct rep_node *node, struct rep_op *op, const struct rep_wr
 	return rep_on_transfer_check(node, op, r);
 }
 
+/* A child does not hold its parent's scope, where its title stands. */
+static int renamed(struct rep_node *node, const struct rep_write *w)
+{
+	const struct rep_value *nid = rep_record_value(node->record, F_UNIT_NID), *title = value_of(w, F_UNIT_TITLE);
+
+	if (nid == NULL || title == NULL || title->type != REP_VALUE_TEXT ||
+	    node->record->scope.v == (uint64_t)nid->i)
+		return 0;
+	return rep_move_title(node, (struct tr_nid){(uint64_t)nid->i}, title->t, w->actor);
+}
+
 static int edit(struct rep_node *node, const struct rep_write *w, struct rep_reply *r)
 {
 	struct rep_op *op = node->op2;
@@ -207,6 +223,8 @@ static int edit(struct rep_node *node, const struct rep_write *w, struct rep_rep
 		rep_on_transfer_gone(rec, r);
 		return TR_E_ELSEWHERE;
 	}
+	if (rec->scope.v == node->cert.nid.v && rep_move_check(node, rec->scope, r) != 0)
+		return TR_E_SUCCEEDED; /* those above put in order what is left */
 	if (w->has_version && w->if_version != rec->version)
 		return TR_E_VERSION;
 	if (!rep_unit_under(node, rec->scope, node->cert.nid))
@@ -223,7 +241,9 @@ static int edit(struct rep_node *node, const struct rep_write *w, struct rep_rep
 		return 0;
 	}
 	rc = rep_write_op(node, op, rec->scope, rec->lane, r);
-	return rc == 0 && op->kind == TR_OP_TRANSFER ? rep_on_transfer_settle(node, w) : rc;
+	if (rc == 0 && op->kind == TR_OP_TRANSFER)
+		rc = rep_on_transfer_settle(node, w);
+	return rc == 0 && w->kind == TR_KIND_UNIT ? renamed(node, w) : rc;
 }
 
 static int change(struct rep_node *node, const struct rep_write *w, struct rep_reply *r)
@@ -241,6 +261,8 @@ static int check_targets(const struct rep_node *node, const struct rep_write *w,
 		r->unit = w->targets[i];
 		if (rep_unit_find(node, w->targets[i]) == NULL)
 			return TR_E_NOUNIT;
+		if (rep_move_check(node, w->targets[i], r) != 0)
+			return TR_E_SUCCEEDED;
 		if (w->targets[i].v == node->cert.nid.v || !rep_unit_under(node, w->targets[i], node->cert.nid))
 			return TR_E_SCOPE;
 	}
@@ -297,7 +319,9 @@ void rep_on_write(struct rep_node *node, const struct rep_write *w)
 	if (node->is_full) {
 		r->rc = TR_E_FULL;
 	} else if (!repeated(node, w, r)) {
-		if (w->target_count > 0) {
+		if (w->kind == TR_KIND_UNIT && w->move_to.v != 0) {
+			r->rc = rep_move_begin(node, w, r);
+		} else if (w->target_count > 0) {
 			r->rc = directive(node, w, r);
 		} else {
 			rc = locate(node, w, r);

@@ -77,7 +77,9 @@ TR_MUST_CHECK int rep_record_rows_all(const struct rep_view *view,
 
 /* Field numbers of schema.def that have a meaning of their own. */
 enum {
+	REP_FIELD_NID = 1, /* of a unit */
 	REP_FIELD_REPORTED_AT = 4,
+	REP_FIELD_STATE = 5, /* of a unit */
 	REP_FIELD_STATUS = 40,
 	REP_FIELD_AT = 41,
 	REP_FIELD_REASON = 43,

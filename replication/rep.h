@@ -319,6 +319,9 @@ struct rep_unit_info {
 	uint8_t level;
 	uint32_t serial, caps;
 	bool joined, registered, is_self, in_subtree;
+	bool closed;               /* its work goes on in another unit */
+	struct tr_nid successor;
+	char successor_path[TR_UNIT_PATH_MAX + 1];
 	char unit[TR_UNIT_PATH_MAX + 1];
 	char title[TR_TITLE_MAX + 1];
 	bool has_head;             /* newest HEAD */

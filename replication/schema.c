@@ -51,6 +51,7 @@ enum {
 	GROUP_DIRECTIVE_progress = 61,
 	GROUP_UNIT_origin = 1,
 	GROUP_UNIT_title = 4,
+	GROUP_UNIT_closing = 5,
 };
 
 /* Longest text of a field, in bytes. */
@@ -68,6 +69,7 @@ enum {
 		: AT(DIRECTIVE, 43, kind, id) ? 2000 \
 		: AT(DIRECTIVE, 61, kind, id) ? 4096 \
 		: AT(UNIT, 4, kind, id)      ? TR_TITLE_MAX \
+		: AT(UNIT, 8, kind, id)      ? 2000 \
 					     : 200)
 
 static const struct rep_field fields[] = {
@@ -119,6 +121,7 @@ struct value_names {
 static const struct value_names value_names[] = {
     {TR_KIND_CASE, 30, {NULL, "low", "normal", "urgent", "emergency"}},
     {TR_KIND_STAFF, 16, {NULL, "active", "leave", "transferred", "left"}},
+    {TR_KIND_UNIT, 5, {NULL, "open", "closed"}},
     {TR_KIND_DIRECTIVE, 10, {NULL, "routine", "urgent", "emergency"}},
     {TR_KIND_DIRECTIVE, 11, {NULL, "delivered", "acknowledged", "done"}},
 };

@@ -11,6 +11,7 @@
 #include "replication/keys.h"
 #include "replication/link.h"
 #include "replication/mend.h"
+#include "replication/move.h"
 #include "replication/on.h"
 #include "replication/own.h"
 #include "replication/plan.h"
@@ -83,6 +84,7 @@ static void on_tick(struct rep_node *node)
 {
 	for (size_t i = 0; i < node->link_count; i++)
 		rep_link_tick(node, node->links[i]);
+	rep_move_tick(node);
 	if (node->mono_ms - node->check_mono_ms < CHECK_MS)
 		return;
 	rep_receipt_check(node, node->mono_ms - node->check_mono_ms);
@@ -204,6 +206,8 @@ int64_t rep_deadline(const struct rep_node *node)
 	due = rep_audit_deadline(node);
 	at = due < at ? due : at;
 	due = rep_head_deadline(node);
+	at = due < at ? due : at;
+	due = rep_move_deadline(node);
 	at = due < at ? due : at;
 	if (node->summaries_dirty && node->summary_mono_ms < at)
 		at = node->summary_mono_ms;

@@ -539,6 +539,73 @@ static void what_comes_late_is_shown(void **state)
 	rig_end(&r);
 }
 
+static void tick(struct rig *r, unsigned times)
+{
+	while (times-- > 0)
+		rig_wait(r, 30);
+}
+
+static void a_unit_is_closed_and_its_work_goes_on(void **state)
+{
+	struct rep_value reason = val(8, "two villages became one"), dir[] = {val(6, "clear the drains")};
+	struct rep_write move = {.kind = TR_KIND_UNIT, .values = &reason, .value_count = 1, .actor = text("chen")};
+	struct rep_write w;
+	struct rep_moved gone;
+	struct tr_rec_id ids[40], all[4], directive;
+	struct rep_unit_info unit;
+	struct rig r;
+
+	(void)state;
+	rig_begin(&r, RIG_TOP);
+	ids[0] = begin_case(&r);
+	for (int i = 1; i < 40; i++) {
+		struct rep_value title = val(TITLE, "another");
+
+		w = (struct rep_write){.home = r.party[RIG_LEAF].nid, .values = &title, .value_count = 1};
+		assert_int_equal(put(&r, &w), 0);
+		ids[i] = r.reply.id;
+	}
+	assert_int_equal(step(&r, &ids[39], REP_CASE_VOIDED, "li"), 0);
+	w = (struct rep_write){.kind = TR_KIND_DIRECTIVE, .values = dir, .value_count = 1,
+	    .targets = &r.party[RIG_LEAF].nid, .target_count = 1};
+	assert_int_equal(put(&r, &w), 0);
+	directive = r.reply.directive_id;
+	move.home = move.move_to = r.party[RIG_LEAF].nid;
+	assert_int_equal(put(&r, &move), TR_E_HOME);
+	move.move_to = r.party[RIG_TOP].nid;
+	assert_int_equal(put(&r, &move), TR_E_SCOPE);
+	move.home = r.party[RIG_STREET].nid;
+	move.move_to = r.party[RIG_OTHER].nid;
+	assert_int_equal(put(&r, &move), TR_E_EXISTS); /* the leaf first */
+	move.home = r.party[RIG_LEAF].nid;
+	assert_int_equal(put(&r, &move), 0);
+	tick(&r, 1);
+	assert_int_equal(rig_restart(&r), 0); /* in the middle of it: it goes on */
+	tick(&r, 12);
+	for (int i = 0; i < 39; i++) {
+		assert_true(rep_record_moved(load(&r, &ids[i]), &gone));
+		assert_int_equal(load(&r, &gone.id)->scope.v, r.party[RIG_OTHER].nid.v);
+	}
+	assert_int_equal(rep_record_status(load(&r, &ids[39])), REP_CASE_VOIDED);
+	assert_int_equal(rep_find_directive(&r.view, &directive, NULL, all, 4), 2);
+	assert_int_equal(r.traces[REP_TRACE_UNIT_MOVED], 1);
+	assert_true(rep_unit_get(r.node, r.party[RIG_LEAF].nid, &unit));
+	assert_true(unit.closed);
+	assert_string_equal(unit.successor_path, r.party[RIG_OTHER].cert.unit);
+	/* nothing new there, by name of the successor */
+	w = (struct rep_write){.home = r.party[RIG_LEAF].nid};
+	assert_int_equal(put(&r, &w), TR_E_SUCCEEDED);
+	assert_string_equal(r.reply.moved_path, r.party[RIG_OTHER].cert.unit);
+	w = (struct rep_write){.kind = TR_KIND_DIRECTIVE, .values = dir, .value_count = 1,
+	    .targets = &r.party[RIG_LEAF].nid, .target_count = 1};
+	assert_int_equal(put(&r, &w), TR_E_SUCCEEDED);
+	assert_int_equal(put(&r, &move), 0); /* again: nothing but a look */
+	assert_true(r.reply.unchanged);
+	move.move_to = r.party[RIG_STREET].nid;
+	assert_int_equal(put(&r, &move), TR_E_SUCCEEDED); /* to another: no */
+	rig_end(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -554,6 +621,7 @@ int main(void)
 	    cmocka_unit_test(the_old_record_is_closed_and_says_where_it_went),
 	    cmocka_unit_test(what_cannot_go_is_refused),
 	    cmocka_unit_test(what_comes_late_is_shown),
+	    cmocka_unit_test(a_unit_is_closed_and_its_work_goes_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
