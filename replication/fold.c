@@ -7,7 +7,7 @@
 #include "replication/branch.h"
 #include "replication/keys.h"
 #include "replication/late.h"
-#include "replication/move.h"
+#include "replication/closed.h"
 #include "replication/policy_use.h"
 #include "replication/status.h"
 #include "replication/trust.h"
@@ -246,9 +246,9 @@ void rep_fold_op(struct rep_node *node, const struct rep_fold *fold, uint64_t se
 		rename_unit(node, node->record);
 	}
 	if (op->type == TR_KIND_UNIT)
-		rep_move_take(node);
+		rep_closed_take(node);
 	else
-		rep_move_wake(node, fold->log->id.scope, cause.author);
+		rep_closed_wake(node, fold->log->id.scope, cause.author);
 	mark_conflicts(node, op, &cause, applied);
 	announce(node, op, &cause, applied);
 	rep_late_fold(node, op, &cause, applied);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proto/err.h"
+#include "replication/closed.h"
 #include "replication/keys.h"
 #include "replication/on.h"
 #include "replication/record_int.h"
@@ -24,7 +25,6 @@
 
 #define PIECE_RECORDS 256 /* looked at, */
 #define PIECE_MOVES 16    /* moved, in one step */
-#define PIECE_MS 20       /* others have their turn between */
 
 /* Job row in META, "move" and the nid:
  * version(1) phase(1) cursor(16) cases be32 directives be32 left be32 actor */
@@ -40,14 +40,6 @@ struct job {
 	uint8_t actor[TR_ACTOR_MAX];
 	size_t actor_size;
 };
-
-static struct tr_rec_id own_id(struct tr_nid unit)
-{
-	struct tr_rec_id id = {{0, 0, 0, 0, 0, 0, 0, 0, 0x80, 'u', 'n', 'i', 't', 0, 0, 1}};
-
-	wire_put_be64(id.b, unit.v);
-	return id;
-}
 
 static struct rep_key job_key(struct tr_nid unit)
 {
@@ -95,48 +87,11 @@ static bool load(struct rep_node *node, struct rep_unit *unit, struct job *job)
 	return true;
 }
 
-/* ------------------------------------------------------- a unit's own record */
-
-static void copy(char *out, size_t cap, struct tr_bytes in)
-{
-	size_t n = in.size < cap - 1 ? in.size : cap - 1;
-
-	memcpy(out, in.data, n);
-	out[n] = '\0';
-}
-
-static bool is_clean(struct tr_bytes text)
-{
-	for (size_t i = 0; i < text.size; i++)
-		if (text.data[i] < ' ' || text.data[i] == 0x7f)
-			return false;
-	return true;
-}
-
-void rep_move_take(struct rep_node *node)
-{
-	const struct rep_record *rec = node->record;
-	const struct rep_value *nid = rep_record_value(rec, F_NID), *title = rep_record_value(rec, F_TITLE);
-	const struct rep_value *state = rep_record_value(rec, F_STATE), *to = rep_record_value(rec, F_SUCCESSOR);
-	const struct rep_value *path = rep_record_value(rec, F_SUCCESSOR_PATH);
-	struct rep_unit *unit = rep_unit_find(node, rec->scope);
-
-	if (rec->kind != TR_KIND_UNIT || unit == NULL || nid == NULL || (uint64_t)nid->i != rec->scope.v)
-		return;
-	if (title != NULL && is_clean(title->t))
-		copy(unit->title, sizeof(unit->title), title->t);
-	unit->closed = state != NULL && state->i == STATE_CLOSED;
-	unit->successor.v = to != NULL ? (uint64_t)to->i : 0;
-	unit->successor_path[0] = '\0';
-	if (path != NULL && is_clean(path->t))
-		copy(unit->successor_path, sizeof(unit->successor_path), path->t);
-}
-
 /* On top of what is there; the record is made with the first word about it. */
 static int say(struct rep_node *node, struct tr_nid unit, const struct rep_value *values, size_t count,
     struct tr_bytes actor, struct rep_reply *r)
 {
-	const struct tr_rec_id id = own_id(unit);
+	const struct tr_rec_id id = rep_closed_id(unit);
 	struct rep_op *op = node->op2;
 	int rc = rep_record_load(node->record, node->view, TR_KIND_UNIT, &id);
 
@@ -167,17 +122,6 @@ int rep_move_title(struct rep_node *node, struct tr_nid unit, struct tr_bytes ti
 	return say(node, unit, &value, 1, actor, &rest);
 }
 
-int rep_move_check(const struct rep_node *node, struct tr_nid nid, struct rep_reply *r)
-{
-	const struct rep_unit *unit = rep_unit_find(node, nid);
-
-	if (unit == NULL || !unit->closed)
-		return 0;
-	r->unit = unit->successor;
-	memcpy(r->moved_path, unit->successor_path, sizeof(r->moved_path));
-	return TR_E_SUCCEEDED;
-}
-
 /* --------------------------------------------------------------------- begin */
 
 static int check(struct rep_node *node, const struct rep_write *w, struct rep_reply *r)
@@ -197,9 +141,9 @@ static int check(struct rep_node *node, const struct rep_write *w, struct rep_re
 	    rep_unit_under(node, to->nid, from->nid))
 		return TR_E_SCOPE;
 	if (from->closed && from->successor.v != to->nid.v)
-		return rep_move_check(node, from->nid, r);
+		return rep_closed_check(node, from->nid, r);
 	if (to->closed)
-		return rep_move_check(node, to->nid, r);
+		return rep_closed_check(node, to->nid, r);
 	for (size_t i = 0; i < node->unit_count; i++)
 		if (node->units[i]->parent.v == from->nid.v && !node->units[i]->closed) {
 			r->unit = node->units[i]->nid;
@@ -237,7 +181,7 @@ int rep_move_begin(struct rep_node *node, const struct rep_write *w, struct rep_
 		memcpy(job.actor, w->actor.data, w->actor.size);
 	store(node, &job);
 	from->move_due = from->is_mover = true;
-	r->id = own_id(from->nid);
+	r->id = rep_closed_id(from->nid);
 	r->unit = to->nid;
 	return 0;
 }
@@ -252,7 +196,7 @@ struct words {
 
 static bool read_words(struct rep_node *node, const struct rep_unit *unit, struct words *out)
 {
-	const struct tr_rec_id id = own_id(unit->nid);
+	const struct tr_rec_id id = rep_closed_id(unit->nid);
 	const struct rep_value *v;
 
 	if (rep_record_load(node->record, node->view, TR_KIND_UNIT, &id) != 0)
@@ -398,7 +342,7 @@ void rep_move_tick(struct rep_node *node)
 	for (size_t i = 0; i < node->unit_count; i++)
 		if (node->units[i]->move_due || node->units[i]->move_again) {
 			work(node, node->units[i]);
-			node->move_mono_ms = node->mono_ms + PIECE_MS;
+			node->move_mono_ms = node->mono_ms + REP_CLOSED_PIECE_MS;
 			return;
 		}
 	node->move_mono_ms = INT64_MAX; /* until something wakes it */
@@ -409,21 +353,10 @@ int64_t rep_move_deadline(const struct rep_node *node)
 	return node->is_full ? INT64_MAX : node->move_mono_ms;
 }
 
-void rep_move_wake(struct rep_node *node, struct tr_nid scope, struct tr_nid author)
-{
-	struct rep_unit *unit = rep_unit_find(node, scope);
-
-	if (unit == NULL || !unit->closed || !unit->is_mover || author.v == node->cert.nid.v)
-		return;
-	unit->move_again = true;
-	if (node->move_mono_ms > node->mono_ms + PIECE_MS)
-		node->move_mono_ms = node->mono_ms + PIECE_MS;
-}
-
 void rep_move_load(struct rep_node *node)
 {
 	for (size_t i = 0; i < node->unit_count && node->rc == 0; i++) {
-		const struct tr_rec_id id = own_id(node->units[i]->nid);
+		const struct tr_rec_id id = rep_closed_id(node->units[i]->nid);
 		struct job job;
 		int rc = rep_record_load(node->record, node->view, TR_KIND_UNIT, &id);
 
@@ -433,7 +366,7 @@ void rep_move_load(struct rep_node *node)
 			rep_node_fail(node, rc);
 			return;
 		}
-		rep_move_take(node);
+		rep_closed_take(node);
 		if (!node->units[i]->closed || !load(node, node->units[i], &job))
 			continue;
 		/* What came before the end of the last run may not have been looked at. */

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * move -- a unit is closed, and its work goes on in another: the record that
- * says so, and the job that sends the open work after it.
+ * move -- a unit is closed, and its work goes on in another: the job that sends
+ * the open work after it.  What says that it is closed: closed.h.
  *
- * The record lies in the closed unit's own scope (lane X) and is written from
- * above, so that the unit itself and all who hold its scope know.  The job
+ * The job
  * belongs to the node that closed it, is kept in the store, and does a bounded
  * piece of work at a time; what the old unit still wrote before it knew is sent
  * after it, too.
@@ -20,15 +19,9 @@ int rep_move_begin(struct rep_node *node, const struct rep_write *w, struct rep_
 void rep_move_tick(struct rep_node *node);
 /* mono time when it goes on; INT64_MAX: nothing to do. */
 int64_t rep_move_deadline(const struct rep_node *node);
-/* node->record is a unit's and was folded: what a unit's own record says of it. */
-void rep_move_take(struct rep_node *node);
-/* An op was folded in that scope: if it is a closed one, the job looks again. */
-void rep_move_wake(struct rep_node *node, struct tr_nid scope, struct tr_nid author);
 /* At the start, after the units. */
 void rep_move_load(struct rep_node *node);
 /* Of a renamed child: its own record says it, too, so that it knows. */
 int rep_move_title(struct rep_node *node, struct tr_nid unit, struct tr_bytes title, struct tr_bytes actor);
-/* TR_E_SUCCEEDED with the successor in the reply, if the unit is closed. */
-int rep_move_check(const struct rep_node *node, struct tr_nid unit, struct rep_reply *r);
 
 #endif

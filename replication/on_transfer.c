@@ -12,7 +12,7 @@
 
 #include "proto/err.h"
 #include "replication/merge.h"
-#include "replication/move.h"
+#include "replication/closed.h"
 #include "replication/on.h"
 #include "replication/record_int.h"
 #include "replication/status.h"
@@ -371,7 +371,7 @@ static int check(struct rep_node *node, const struct rep_write *w, struct rep_re
 		return TR_E_NOUNIT;
 	if (to->nid.v == rec->scope.v)
 		return TR_E_HOME;
-	if (rep_move_check(node, to->nid, r) != 0)
+	if (rep_closed_check(node, to->nid, r) != 0)
 		return TR_E_SUCCEEDED;
 	if (!rep_unit_under(node, to->nid, node->cert.nid))
 		return TR_E_SCOPE;

@@ -10,6 +10,7 @@
 #include "proto/err.h"
 #include "replication/batch.h"
 #include "replication/change.h"
+#include "replication/closed.h"
 #include "replication/fold.h"
 #include "replication/keys.h"
 #include "replication/log.h"
@@ -135,7 +136,7 @@ static int locate(struct rep_node *node, const struct rep_write *w, struct rep_r
 static int home_of(const struct rep_node *node, const struct rep_write *w, struct tr_nid *scope, struct rep_reply *r)
 {
 	*scope = w->home.v != 0 ? w->home : node->cert.nid;
-	if (rep_move_check(node, *scope, r) != 0)
+	if (rep_closed_check(node, *scope, r) != 0)
 		return TR_E_SUCCEEDED;
 	if (rep_unit_under(node, *scope, node->cert.nid))
 		return 0;
@@ -223,7 +224,7 @@ static int edit(struct rep_node *node, const struct rep_write *w, struct rep_rep
 		rep_on_transfer_gone(rec, r);
 		return TR_E_ELSEWHERE;
 	}
-	if (rec->scope.v == node->cert.nid.v && rep_move_check(node, rec->scope, r) != 0)
+	if (rec->scope.v == node->cert.nid.v && rep_closed_check(node, rec->scope, r) != 0)
 		return TR_E_SUCCEEDED; /* those above put in order what is left */
 	if (w->has_version && w->if_version != rec->version)
 		return TR_E_VERSION;
@@ -261,7 +262,7 @@ static int check_targets(const struct rep_node *node, const struct rep_write *w,
 		r->unit = w->targets[i];
 		if (rep_unit_find(node, w->targets[i]) == NULL)
 			return TR_E_NOUNIT;
-		if (rep_move_check(node, w->targets[i], r) != 0)
+		if (rep_closed_check(node, w->targets[i], r) != 0)
 			return TR_E_SUCCEEDED;
 		if (w->targets[i].v == node->cert.nid.v || !rep_unit_under(node, w->targets[i], node->cert.nid))
 			return TR_E_SCOPE;
