@@ -178,7 +178,7 @@ static void take_rank(struct reading *r, const struct conf_leaf *l, const char *
 	}
 	rank.kind = kind;
 	rank.status = (uint32_t)rep_schema_value(field, rest, strlen(rest));
-	if (rank.status == 0) {
+	if (rank.status == 0 || rep_policy_rank_why(&(struct rep_policy_rank){kind, rank.status, 1}) != REP_POLICY_FINE) {
 		for (int64_t v = 1; v < (int64_t)REP_POLICY_STATUSES && rep_schema_value_name(field, v) != NULL; v++)
 			words[count++] = rep_schema_value_name(field, v);
 		unknown(r, l, "status", rest, words, count);

@@ -71,7 +71,8 @@ enum rep_policy_why rep_policy_rank_why(const struct rep_policy_rank *rank)
 {
 	if (!is_kind(rank->kind))
 		return REP_POLICY_KIND;
-	if (rep_status_rank((uint8_t)rank->kind, rank->status) < 0)
+	if (rep_status_rank((uint8_t)rank->kind, rank->status) < 0 ||
+	    (rank->kind == TR_KIND_CASE && rank->status == REP_CASE_MOVED))
 		return REP_POLICY_STATUS;
 	return rank->rank >= 1 && rank->rank <= TR_POLICY_RANK_MAX ? REP_POLICY_FINE : REP_POLICY_RANK;
 }

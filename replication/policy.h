@@ -58,7 +58,7 @@ enum rep_policy_why {
 	REP_POLICY_FIXED,     /* not a register: nothing to choose */
 	REP_POLICY_MERGE,     /* not auth, ground, flow, lww, ask */
 	REP_POLICY_NOT_FLOW,  /* flow is for a status */
-	REP_POLICY_STATUS,    /* no such status */
+	REP_POLICY_STATUS,    /* no such status, or one that no policy moves */
 	REP_POLICY_RANK,      /* out of range */
 };
 enum rep_policy_why rep_policy_rule_why(const struct rep_policy_rule *rule);

@@ -13,6 +13,7 @@
 /* What decides between two concurrent values. */
 struct rep_weight {
 	int rank; /* of the status; 0 elsewhere */
+	bool has_moved; /* no policy brings back here what lives elsewhere */
 	uint8_t level;
 	uint8_t clockq;
 	struct tr_hlc hlc;

@@ -117,8 +117,11 @@ static int weigh_by_kind(enum rep_merge_kind merge, const struct rep_weight *a,
 int rep_record_weigh(enum rep_merge_kind merge, const struct rep_weight *a,
     const struct rep_weight *b, enum rep_rule *rule)
 {
-	enum rep_rule why;
-	int c = weigh_by_kind(merge, a, b, &why);
+	enum rep_rule why = REP_RULE_RANK;
+	int c = (int)a->has_moved - (int)b->has_moved;
+
+	if (c == 0)
+		c = weigh_by_kind(merge, a, b, &why);
 
 	if (c == 0) {
 		why = REP_RULE_TIME;
@@ -172,6 +175,7 @@ struct rep_weight rep_record_step_shown_weight(
 	struct rep_weight w = rep_record_step_weight(rec, step);
 
 	w.rank = rep_policy_status_rank(rec->policy, rec->kind, step->status);
+	w.has_moved = rec->kind == TR_KIND_CASE && step->status == REP_CASE_MOVED;
 	return w;
 }
 

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "proto/err.h"
+#include "replication/status.h"
 
 #include "tests/sim/sim.h"
 
@@ -122,6 +123,8 @@ static int rank(const struct fold *f, int64_t status)
 /* True if x is shown rather than y. */
 static bool wins(const struct fold *f, const struct item *x, const struct item *y)
 {
+	if (f->kind == TR_KIND_CASE)
+		BY(x->status == REP_CASE_MOVED, y->status == REP_CASE_MOVED);
 	if (x->merge == REP_MERGE_FLOW)
 		BY(rank(f, x->status), rank(f, y->status));
 	if (x->merge == REP_MERGE_FLOW || x->merge == REP_MERGE_AUTH)
