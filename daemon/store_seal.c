@@ -17,7 +17,7 @@ const char *const td_store_tables[REP_T_COUNT] = {
 	[REP_T_CERT] = "cert", [REP_T_UNIT] = "unit", [REP_T_PEER] = "peer",
 	[REP_T_HEAD] = "head", [REP_T_RCPT] = "rcpt",
 	[REP_T_INVITE] = "invite", [REP_T_KEY] = "key",
-	[REP_T_VIOLATION] = "violation",
+	[REP_T_VIOLATION] = "violation", [REP_T_LATER] = "later",
 };
 
 const char *td_store_table_name(enum rep_table table)

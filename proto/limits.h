@@ -11,6 +11,7 @@
 #define TR_PROTO_MIN 1
 #define TR_PROTO_MAX 1
 #define TR_STORE_FORMAT 2
+#define TR_VOCABULARY 1  /* grows with every op kind, record kind, field or word of a list */
 #define TR_STATE_VER 1
 
 /* --- frames --- */

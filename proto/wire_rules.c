@@ -43,11 +43,11 @@ static const struct wire_rule segs[] = {
 };
 static const struct wire_rule hello[] = {
     BYTES(6, DIGEST, DIGEST),
-    NUMBER(8, 0, TR_PROFILE_STICK),
+    NUMBER(8, 0, UINT8_MAX), /* a newer one is taken for fibre: the versions are not compared yet */
     TEXT(16, TR_VERSION_MAX),
 };
 static const struct wire_rule welcome[] = {
-    NUMBER_MUST(2, TR_VERDICT_OK, TR_VERDICT_ZONE),
+    NUMBER_MUST(2, TR_VERDICT_OK, UINT8_MAX),
     BYTES(5, DIGEST, DIGEST),
     TEXT(11, TR_NOTE_MAX),
     TEXT(13, TR_VERSION_MAX),

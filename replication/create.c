@@ -20,6 +20,7 @@
 #include "replication/todo.h"
 #include "replication/trust.h"
 #include "replication/unit.h"
+#include "replication/upgrade.h"
 
 static uint64_t meta_u64(struct rep_node *node, const char *name)
 {
@@ -130,6 +131,11 @@ int rep_create(struct rep_node **out, const struct rep_conf *conf, const struct 
 	node->keys = conf->keys;
 	node->profile = conf->profile;
 	node->version = conf->version;
+	node->proto_min = conf->proto_min != 0 ? conf->proto_min : TR_PROTO_MIN;
+	node->proto_max = conf->proto_max != 0 ? conf->proto_max : TR_PROTO_MAX;
+	node->known = conf->known;
+	if (node->known.number == 0)
+		node->known.number = TR_VOCABULARY;
 	rep_node_view(node, view);
 	node->wall_ms = conf->wall.ms;
 	node->mono_ms = conf->mono.ms;
@@ -148,6 +154,7 @@ int rep_create(struct rep_node **out, const struct rep_conf *conf, const struct 
 		rep_policy_load(node);
 		if (node->rc == 0)
 			rep_move_load(node);
+		rep_upgrade_load(node);
 		load_hours(node);
 	}
 	rc = node->rc;

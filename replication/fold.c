@@ -6,6 +6,7 @@
 #include "proto/err.h"
 #include "replication/branch.h"
 #include "replication/keys.h"
+#include "replication/later.h"
 #include "replication/late.h"
 #include "replication/closed.h"
 #include "replication/policy_use.h"
@@ -214,6 +215,18 @@ static bool load(struct rep_node *node, const struct rep_fold *fold, const struc
 	return node->record->scope.v == fold->log->id.scope.v && node->record->lane == fold->log->id.lane;
 }
 
+void rep_fold_index(struct rep_node *node, const struct rep_fold *fold, const struct rep_op *op)
+{
+	if (op->kind == TR_OP_CREATE && op->type == TR_KIND_CASE)
+		index_source(node, op);
+	else if (op->kind == TR_OP_CREATE && op->type == TR_KIND_DIRECTIVE)
+		index_directive(node, op);
+	else if (op->kind == TR_OP_CREATE && op->type == TR_KIND_UNIT)
+		take_unit(node, fold, op);
+	else if (op->type == TR_KIND_UNIT && rep_record_load(node->record, node->view, TR_KIND_UNIT, &op->rec) == 0)
+		rename_unit(node, node->record);
+}
+
 void rep_fold_op(struct rep_node *node, const struct rep_fold *fold, uint64_t seq,
     const struct rep_op *op, bool loaded, struct rep_applied *applied)
 {
@@ -227,6 +240,11 @@ void rep_fold_op(struct rep_node *node, const struct rep_fold *fold, uint64_t se
 		node->violations++;
 		return;
 	}
+	/* Part of the record waits for a newer program: what has no right without it may have one with it. */
+	if (!loaded && rep_later_of(node, &op->rec) && rep_merge_check(node->record, op, &cause, NULL) != REP_WHY_NONE) {
+		rep_later_keep(node, fold, seq, op, REP_LATER_DEPENDS);
+		return;
+	}
 	rep_node_put(node, REP_T_OPS, rep_key_bytes(&ops), rep_bytes("", 0));
 	rc = rep_merge_apply(node->record, node->view, op, &cause, applied);
 	if (rc == 0)
@@ -235,16 +253,8 @@ void rep_fold_op(struct rep_node *node, const struct rep_fold *fold, uint64_t se
 		rep_node_fail(node, rc);
 		return;
 	}
-	if (applied->verdict == REP_VALID && op->kind == TR_OP_CREATE) {
-		if (op->type == TR_KIND_CASE)
-			index_source(node, op);
-		else if (op->type == TR_KIND_DIRECTIVE)
-			index_directive(node, op);
-		else if (op->type == TR_KIND_UNIT)
-			take_unit(node, fold, op);
-	} else if (applied->verdict == REP_VALID && op->type == TR_KIND_UNIT) {
-		rename_unit(node, node->record);
-	}
+	if (applied->verdict == REP_VALID)
+		rep_fold_index(node, fold, op);
 	if (op->type == TR_KIND_UNIT)
 		rep_closed_take(node);
 	else
@@ -258,9 +268,18 @@ void rep_fold_entry(struct rep_node *node, const struct rep_fold *fold, uint64_t
 {
 	struct rep_applied applied;
 	struct rep_op *op = node->op;
+	enum rep_later later;
 
-	if (rep_op_decode(op, entry) != 0 || !op->has_body)
-		return; /* kept and forwarded; a newer version may understand it */
+	op->kind = 0;
+	op->type = 0;
+	memset(&op->rec, 0, sizeof(op->rec));
+	if (rep_op_decode(op, entry) != 0 || !rep_known_kind(&node->known, op->kind)) {
+		rep_later_keep(node, fold, seq, op, op->kind != 0 && !rep_known_kind(&node->known, op->kind)
+		    ? REP_LATER_OP : REP_LATER_FORM);
+		return;
+	}
+	if (!op->has_body)
+		return;
 	if (op->kind == TR_OP_CERT) {
 		const struct rep_value *cert = value_of(op, F_CERT);
 
@@ -277,8 +296,11 @@ void rep_fold_entry(struct rep_node *node, const struct rep_fold *fold, uint64_t
 	}
 	if (fold->log->id.lane == TR_LANE_P)
 		return; /* no records there: it goes where they must not */
-	if (((op->kind < TR_OP_CREATE || op->kind > TR_OP_COUNT) && op->kind != TR_OP_TRANSFER) ||
-	    rep_schema_kind_name(op->type) == NULL)
+	later = (op->kind < TR_OP_CREATE || op->kind > TR_OP_COUNT) && op->kind != TR_OP_TRANSFER
+		    ? REP_LATER_OP : rep_known_op(&node->known, op);
+	if (later != REP_LATER_NOT) {
+		rep_later_keep(node, fold, seq, op, later);
 		return;
+	}
 	rep_fold_op(node, fold, seq, op, false, &applied);
 }

@@ -47,4 +47,7 @@ void rep_fold_entry(struct rep_node *node, const struct rep_fold *fold, uint64_t
 void rep_fold_op(struct rep_node *node, const struct rep_fold *fold, uint64_t seq,
     const struct rep_op *op, bool loaded, struct rep_applied *applied);
 
+/* What a valid op of a record writes besides it: source, directive, unit. */
+void rep_fold_index(struct rep_node *node, const struct rep_fold *fold, const struct rep_op *op);
+
 #endif

@@ -196,6 +196,7 @@ struct rep_link {
 	uint32_t session, epoch;  /* epoch: own number of this session, for rep_way.session */
 	uint32_t tx_n, rx_n;
 	enum tr_profile profile;
+	uint32_t proto;           /* of this session */
 	uint32_t credit, max_frame, beat_s;
 	/* compare */
 	uint8_t hello_fd[16];     /* child: what HELLO said */
@@ -261,6 +262,13 @@ struct rep_node {
 	struct rep_cert top;      /* the zone's top node */
 	bool is_top;
 	struct rep_policy policy; /* in use */
+	uint32_t proto_min, proto_max;
+	struct rep_known known;   /* number is never 0 */
+	bool has_later;           /* REP_T_LATER is not empty */
+	bool is_upgrading;        /* ops of REP_T_LATER are looked at again */
+	uint8_t upgrade_at[28];   /* the last key done */
+	size_t upgrade_size;
+	uint64_t unknown_messages;
 	uint64_t inc, store_id;
 	struct rep_rng rng;
 	uint64_t last_hlc;

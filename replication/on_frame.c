@@ -99,8 +99,11 @@ int rep_on_content(struct rep_node *node, struct rep_link *link, const Terrace__
 	case TERRACE__MSG__M_ENROLL:
 	case TERRACE__MSG__M_ENROLLOK:
 	case TERRACE__MSG__M_BYE:
+		return TR_E_INPUT;
 	case TERRACE__MSG__M__NOT_SET:
-	default: return TR_E_INPUT;
+	default: /* of a newer version, which can do without */
+		node->unknown_messages++;
+		return 0;
 	}
 }
 

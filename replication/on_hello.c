@@ -15,6 +15,9 @@
 
 #define HELLO_WINDOW_MS 10000
 #define HELLO_WINDOW_MAX 10
+#define OLD_HERE "no common protocol version: this node's terraced is too old, upgrade it"
+#define OLD_CHILD "no common protocol version: the child's terraced is too old, upgrade it there"
+#define OLD_PARENT "no common protocol version: the parent's terraced is too old, upgrade it there"
 
 static void close_transport(struct rep_node *node, uint32_t number)
 {
@@ -120,8 +123,8 @@ void rep_on_hello_send(struct rep_node *node, struct rep_link *link)
 	rep_compare_equal(node, link, true);
 	version_size = version_size < sizeof(version) ? version_size : sizeof(version);
 	memcpy(version, node->version, version_size);
-	hello.proto_min = TR_PROTO_MIN;
-	hello.proto_max = TR_PROTO_MAX;
+	hello.proto_min = node->proto_min;
+	hello.proto_max = node->proto_max;
 	hello.nid = node->cert.nid.v;
 	hello.serial = node->cert.serial;
 	hello.store = node->store_id;
@@ -158,13 +161,19 @@ void rep_on_bye_send(struct rep_node *node, struct rep_link *link, uint32_t sess
 		link->tx_n = n;
 }
 
+/* Of two that do not understand each other: is it this one that must be renewed? */
+static bool too_old(const struct rep_node *node, uint32_t peer_min)
+{
+	return peer_min > node->proto_max;
+}
+
 static uint32_t verdict(const struct rep_node *node, const struct rep_link *link, const Terrace__Hello *hello)
 {
 	const struct rep_unit *unit = rep_unit_find(node, link->peer);
 
 	if (unit == NULL || hello->nid != link->peer.v)
 		return TR_VERDICT_ENROL;
-	if (hello->proto_min > TR_PROTO_MAX || hello->proto_max < TR_PROTO_MIN)
+	if (hello->proto_min > node->proto_max || hello->proto_max < node->proto_min)
 		return TR_VERDICT_VERSION;
 	if (hello->serial < unit->cert.serial)
 		return TR_VERDICT_SERIAL;
@@ -234,7 +243,9 @@ void rep_on_hello(struct rep_node *node, struct rep_link *link, const Terrace__M
 	memcpy(version, node->version, version_size);
 	rep_compare_digest(node, link, fd);
 	equal = memcmp(fd, hello->fd.data, 16) == 0;
-	w.proto = TR_PROTO_MAX;
+	w.proto_min = node->proto_min;
+	w.proto_max = node->proto_max;
+	w.proto = hello->proto_max < node->proto_max ? hello->proto_max : node->proto_max;
 	w.policy = node->policy.version;
 	w.verdict = verdict(node, link, hello);
 	w.serial = rep_unit_find(node, link->peer) != NULL ? rep_unit_find(node, link->peer)->cert.serial : 0;
@@ -251,10 +262,14 @@ void rep_on_hello(struct rep_node *node, struct rep_link *link, const Terrace__M
 	msg.welcome = &w;
 	rep_link_send(node, link, &msg);
 	if (w.verdict != TR_VERDICT_OK) {
-		rep_node_trace(node, REP_TRACE_LINK_REFUSED, link->peer, w.verdict, hello->serial, NULL);
-		rep_link_down(node, link, false, "refused");
+		const char *why = w.verdict != TR_VERDICT_VERSION ? "refused"
+		    : too_old(node, hello->proto_min) ? OLD_HERE : OLD_CHILD;
+
+		rep_node_trace(node, REP_TRACE_LINK_REFUSED, link->peer, w.verdict, hello->serial, why);
+		rep_link_down(node, link, false, why);
 		return;
 	}
+	link->proto = w.proto;
 	rep_unit_find(node, link->peer)->policy = hello->policy;
 	if (hello->rcpt != rep_receipt_sum(node, link->peer))
 		rep_receipt_resend(node, link);
@@ -269,13 +284,18 @@ void rep_on_hello(struct rep_node *node, struct rep_link *link, const Terrace__M
 	}
 }
 
-static int refused(struct rep_node *node, struct rep_link *link, uint32_t v)
+static int refused(struct rep_node *node, struct rep_link *link, const Terrace__Welcome *w)
 {
+	uint32_t v = w->verdict;
 	static const char *const why[] = {"", "", "parent does not know this unit", "an older key",
 	    "revoked", "no common protocol version", "paused by the parent", "another zone"};
 
-	rep_node_trace(node, REP_TRACE_LINK_REFUSED, link->peer, v, 0, NULL);
-	rep_link_down(node, link, true, v < sizeof(why) / sizeof(why[0]) ? why[v] : "refused");
+	const char *text = v < sizeof(why) / sizeof(why[0]) ? why[v] : "refused";
+
+	if (v == TR_VERDICT_VERSION)
+		text = too_old(node, w->proto_min) ? OLD_HERE : OLD_PARENT;
+	rep_node_trace(node, REP_TRACE_LINK_REFUSED, link->peer, v, 0, text);
+	rep_link_down(node, link, true, text);
 	if (v != TR_VERDICT_BUSY) {
 		rep_link_state(node, link, REP_LINK_REFUSED, link->last_error);
 		rep_link_backoff(node, link, true);
@@ -298,7 +318,10 @@ int rep_on_welcome(struct rep_node *node, struct rep_link *link, const Terrace__
 	if (link->way != REP_WAY_UP || link->state != REP_LINK_HELLO_SENT || w->fd.len != 16)
 		return TR_E_INPUT;
 	if (w->verdict != TR_VERDICT_OK)
-		return refused(node, link, w->verdict);
+		return refused(node, link, w);
+	if (w->proto < node->proto_min || w->proto > node->proto_max)
+		return TR_E_PROTO;
+	link->proto = w->proto;
 	if (w->credit >= TR_FRAME_DATA_MIN && w->credit < link->credit)
 		link->credit = w->credit;
 	if (w->max_frame >= TR_FRAME_DATA_MIN && w->max_frame < link->max_frame)

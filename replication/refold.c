@@ -9,6 +9,7 @@
 #include "replication/branch.h"
 #include "replication/chain.h"
 #include "replication/keys.h"
+#include "replication/known.h"
 #include "replication/log.h"
 #include "replication/own.h"
 
@@ -326,9 +327,15 @@ static int fold_next(struct work *w, struct run *run)
 
 	if (rc != 0)
 		return rc;
-	if (rep_op_decode(&w->op, entry) != 0 || memcmp(w->op.rec.b, w->id->b, ID_SIZE) != 0 ||
-	    w->op.type >= KINDS || rep_schema_kind_name(w->op.type) == NULL)
+	rc = rep_op_decode(&w->op, entry);
+	if (memcmp(w->op.rec.b, w->id->b, ID_SIZE) != 0)
 		return TR_E_DAMAGED; /* the index names an op that is none of this record */
+	if (rc != 0 || rep_known_op(&w->node->known, &w->op) != REP_LATER_NOT) {
+		w->how->aside++; /* of a newer version: see later.h */
+		return 0;
+	}
+	if (w->op.type >= KINDS)
+		return TR_E_DAMAGED;
 	if (w->how->takes != NULL && !w->how->takes(w->how->ctx, &run->fold, seq, &w->op)) {
 		w->how->aside++;
 		return 0;

@@ -24,6 +24,7 @@
 
 #include "replication/fault.h"
 #include "replication/identity.h"
+#include "replication/known.h"
 #include "replication/merge.h"
 #include "replication/op.h"
 #include "replication/record.h"
@@ -56,6 +57,9 @@ struct rep_conf {
 	enum tr_profile profile;   /* of the up-link */
 	struct tr_hash root_hash;  /* pinned at init or join */
 	const char *version;       /* program version, for people; borrowed for ever */
+	/* Zero: this program's own.  Others only make one that plays an older or a newer one. */
+	uint32_t proto_min, proto_max;
+	struct rep_known known;
 	bool is_fenced;            /* a fence is kept for this node */
 	const struct rep_fence *fence; /* NULL: none was found */
 	struct tr_wall_ms wall;
@@ -342,6 +346,11 @@ TR_MUST_CHECK int rep_find_unit(const struct rep_node *node, const char *name, s
 bool rep_unit_get(const struct rep_node *node, struct tr_nid nid, struct rep_unit_info *out);
 /* True if `below` is `above` or under it. */
 bool rep_unit_is_under(const struct rep_node *node, struct tr_nid below, struct tr_nid above);
+
+/* Are there ops that this version does not understand: of a record, at all?
+ * The state of such a record is not that of other holders. */
+bool rep_later_has(const struct rep_view *view, const struct tr_rec_id *id);
+bool rep_later_any(const struct rep_node *node);
 
 /* The policy in use; lives as long as the node, changes in steps only. */
 const struct rep_policy *rep_policy_of(const struct rep_node *node);

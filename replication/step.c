@@ -18,6 +18,7 @@
 #include "replication/receipt.h"
 #include "replication/trust.h"
 #include "replication/unit.h"
+#include "replication/upgrade.h"
 
 #define CHECK_MS 60000
 #define HOUR_MS ((int64_t)3600 * 1000)
@@ -133,6 +134,8 @@ int rep_step(struct rep_node *node, const struct rep_view *view, const struct re
 		node->in_doubt = false;
 		rep_incarnation_begin(node);
 	}
+	if (node->is_upgrading)
+		rep_upgrade_step(node);
 	if (!node->allow_sent) {
 		node->allow_sent = true;
 		for (size_t i = 0; i < node->unit_count; i++)
@@ -201,6 +204,8 @@ int64_t rep_deadline(const struct rep_node *node)
 	int64_t at = node->check_mono_ms + CHECK_MS, due = rep_own_deadline(node);
 
 	at = due < at ? due : at;
+	if (node->is_upgrading)
+		at = node->mono_ms; /* at once, the rest */
 	due = rep_receipt_deadline(node);
 	at = due < at ? due : at;
 	due = rep_audit_deadline(node);

@@ -40,6 +40,7 @@ enum rep_table {
 	REP_T_INVITE,    /* token id -> invitation */
 	REP_T_KEY,       /* idempotency key -> answer; and by day for pruning */
 	REP_T_VIOLATION, /* record id, handle, sequence -> why */
+	REP_T_LATER,     /* record id, handle, sequence -> why it is not understood, vocabulary */
 	REP_T_COUNT
 };
 

@@ -17,6 +17,8 @@ static void check_one(struct sim_world *world, unsigned host, const struct tr_re
 	bool equal = false;
 	int rc;
 
+	if (rep_later_has(&h->view, id))
+		return; /* part of it waits for an upgrade */
 	rep_overlay_reset(overlay);
 	rc = rep_refold(h->node, &h->view, id, NULL, overlay);
 	if (rc == 0)

@@ -72,6 +72,9 @@ static void boot(struct sim_world *world, unsigned host)
 	struct rep_conf conf = {
 	    .keys = h->sign,
 	    .profile = h->profile,
+	    .known = h->known,
+	    .proto_min = h->proto_min,
+	    .proto_max = h->proto_max,
 	    .root_hash = world->root_hash,
 	    .version = "sim",
 	    .is_fenced = true,

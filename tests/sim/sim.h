@@ -70,6 +70,8 @@ struct sim_host {
 	struct tr_key curve, seal;
 	enum tr_profile profile;
 	uint32_t caps;           /* asked for at the invitation; 0 = default */
+	struct rep_known known;  /* what its program understands; zero = all */
+	uint32_t proto_min, proto_max;
 	/* machine */
 	struct memview *store;
 	struct memview *backup;  /* an image of the store, made some time ago */
