@@ -242,7 +242,7 @@ void rep_fold_op(struct rep_node *node, const struct rep_fold *fold, uint64_t se
 	}
 	/* Part of the record waits for a newer program: what has no right without it may have one with it. */
 	if (!loaded && rep_later_of(node, &op->rec) && rep_merge_check(node->record, op, &cause, NULL) != REP_WHY_NONE) {
-		rep_later_keep(node, fold, seq, op, REP_LATER_DEPENDS);
+		rep_later_keep(node, fold->log, seq, op, REP_LATER_DEPENDS);
 		return;
 	}
 	rep_node_put(node, REP_T_OPS, rep_key_bytes(&ops), rep_bytes("", 0));
@@ -274,7 +274,7 @@ void rep_fold_entry(struct rep_node *node, const struct rep_fold *fold, uint64_t
 	op->type = 0;
 	memset(&op->rec, 0, sizeof(op->rec));
 	if (rep_op_decode(op, entry) != 0 || !rep_known_kind(&node->known, op->kind)) {
-		rep_later_keep(node, fold, seq, op, op->kind != 0 && !rep_known_kind(&node->known, op->kind)
+		rep_later_keep(node, fold->log, seq, op, op->kind != 0 && !rep_known_kind(&node->known, op->kind)
 		    ? REP_LATER_OP : REP_LATER_FORM);
 		return;
 	}
@@ -299,7 +299,7 @@ void rep_fold_entry(struct rep_node *node, const struct rep_fold *fold, uint64_t
 	later = (op->kind < TR_OP_CREATE || op->kind > TR_OP_COUNT) && op->kind != TR_OP_TRANSFER
 		    ? REP_LATER_OP : rep_known_op(&node->known, op);
 	if (later != REP_LATER_NOT) {
-		rep_later_keep(node, fold, seq, op, later);
+		rep_later_keep(node, fold->log, seq, op, later);
 		return;
 	}
 	rep_fold_op(node, fold, seq, op, false, &applied);

@@ -14,11 +14,11 @@ void rep_later_load(struct rep_node *node)
 	node->has_later = rep_seek(node->view, REP_T_LATER, rep_bytes("", 0), false, &key, NULL) == 0;
 }
 
-void rep_later_keep(struct rep_node *node, const struct rep_fold *fold, uint64_t seq, const struct rep_op *op,
+void rep_later_keep(struct rep_node *node, const struct rep_log *log, uint64_t seq, const struct rep_op *op,
     enum rep_later why)
 {
 	static const struct tr_rec_id none;
-	struct rep_key key = rep_key_ops(&op->rec, (struct tr_dot){fold->log->handle, seq});
+	struct rep_key key = rep_key_ops(&op->rec, (struct tr_dot){log->handle, seq});
 	uint8_t row[REP_LATER_ROW];
 
 	row[0] = (uint8_t)why;
@@ -28,7 +28,7 @@ void rep_later_keep(struct rep_node *node, const struct rep_fold *fold, uint64_t
 	if (memcmp(&op->rec, &none, sizeof(none)) != 0)
 		rep_node_put(node, REP_T_OPS, rep_key_bytes(&key), rep_bytes("", 0));
 	node->has_later = true;
-	rep_node_trace_rec(node, REP_TRACE_OP_LATER, fold->log->id.author, op->type, &op->rec, why, seq);
+	rep_node_trace_rec(node, REP_TRACE_OP_LATER, log->id.author, op->type, &op->rec, why, seq);
 }
 
 bool rep_later_has(const struct rep_view *view, const struct tr_rec_id *id)

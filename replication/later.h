@@ -6,7 +6,7 @@
 #ifndef REPLICATION_LATER_H
 #define REPLICATION_LATER_H
 
-#include "replication/fold.h"
+#include "replication/op.h"
 #include "replication/known.h"
 #include "replication/node.h"
 
@@ -15,7 +15,7 @@
 
 void rep_later_load(struct rep_node *node); /* is there any? */
 /* Of an op whose record is not known `op->rec` is zero. */
-void rep_later_keep(struct rep_node *node, const struct rep_fold *fold, uint64_t seq, const struct rep_op *op,
+void rep_later_keep(struct rep_node *node, const struct rep_log *log, uint64_t seq, const struct rep_op *op,
     enum rep_later why);
 /* Of this record; quick when nothing waits at all. */
 bool rep_later_of(struct rep_node *node, const struct tr_rec_id *id);
