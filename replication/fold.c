@@ -64,6 +64,7 @@ static void index_source(struct rep_node *node, const struct rep_op *op)
 	const struct rep_value *id = value_of(op, F_SOURCE_ID);
 	uint8_t row[16 * REP_TWINS_MAX];
 	struct tr_bytes old = {NULL, 0};
+	size_t at = 0;
 	struct rep_key key;
 
 	if (source == NULL || id == NULL || source->type != REP_VALUE_TEXT || id->type != REP_VALUE_TEXT ||
@@ -74,12 +75,18 @@ static void index_source(struct rep_node *node, const struct rep_op *op)
 		old.size = 0;
 	if (old.size > sizeof(row) - 16 || old.size % 16 != 0)
 		return; /* sixteen twins are enough to be told about */
-	if (old.size > 0)
-		memcpy(row, old.data, old.size);
-	for (size_t i = 0; i < old.size; i += 16)
-		if (memcmp(row + i, op->rec.b, 16) == 0)
+	for (size_t i = 0; i < old.size; i += 16) {
+		int order = memcmp(old.data + i, op->rec.b, 16);
+
+		if (order == 0)
 			return;
-	memcpy(row + old.size, op->rec.b, 16);
+		at += order < 0 ? 16 : 0; /* by id: who came first does not matter */
+	}
+	if (old.size > 0) {
+		memcpy(row, old.data, at);
+		memcpy(row + at + 16, old.data + at, old.size - at);
+	}
+	memcpy(row + at, op->rec.b, 16);
 	rep_node_put(node, REP_T_SRC, rep_key_bytes(&key), rep_bytes(row, old.size + 16));
 }
 

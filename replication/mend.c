@@ -114,15 +114,20 @@ static void put_source(struct rep_node *node, const struct rep_key *key, const s
 {
 	uint8_t row[ID_SIZE * REP_TWINS_MAX];
 	struct tr_bytes old = {NULL, 0};
+	size_t at = 0;
 
 	if (rep_get(node->view, REP_T_SRC, rep_key_bytes(key), &old) != 0 || old.size % ID_SIZE != 0 ||
 	    old.size > sizeof(row))
 		old.size = 0;
 	if (rep_verify_lists(&old, id) || old.size == sizeof(row))
 		return;
-	if (old.size > 0)
-		memcpy(row, old.data, old.size);
-	memcpy(row + old.size, id->b, ID_SIZE);
+	while (at < old.size && memcmp(old.data + at, id->b, ID_SIZE) < 0)
+		at += ID_SIZE; /* by id, as the fold has them */
+	if (old.size > 0) {
+		memcpy(row, old.data, at);
+		memcpy(row + at + ID_SIZE, old.data + at, old.size - at);
+	}
+	memcpy(row + at, id->b, ID_SIZE);
 	rep_node_put(node, REP_T_SRC, rep_key_bytes(key), rep_bytes(row, old.size + ID_SIZE));
 }
 

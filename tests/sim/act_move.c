@@ -19,6 +19,7 @@
 #include "tests/sim/oracle.h"
 
 static struct sim_fault sim_fault_move = {"move", 700, "cases go to other homes"};
+static struct sim_fault sim_fault_unit_move = {"unit-move", 200, "a unit is closed, its work goes to another"};
 
 static bool can_move(struct sim_world *world, unsigned host, unsigned r)
 {
@@ -128,6 +129,46 @@ static void act_settle(struct sim_world *world, struct sim_rng *rng, unsigned ho
 		sim_put_do(world, host, &put);
 		return;
 	}
+}
+
+/* A unit without others below it is closed; nobody's mark is on what its job writes. */
+static void act_unit_move(struct sim_world *world, struct sim_rng *rng, unsigned host)
+{
+	static const char why[] = "reform";
+	unsigned from = target(world, rng, host), to = target(world, rng, host);
+	struct rep_value reason = {.field = 8, .type = REP_VALUE_TEXT, .t = {(const uint8_t *)why, sizeof(why) - 1}};
+	struct rep_write w = {.kind = TR_KIND_UNIT, .values = &reason, .value_count = 1};
+	struct rep_event event = {.kind = REP_EV_WRITE, .write = &w};
+
+	if (from == SIM_NONE || to == SIM_NONE || !sim_host_is_up(world, host))
+		return;
+	w.home = world->host[from].nid;
+	w.move_to = world->host[to].nid;
+	sim_thrown(world, &sim_fault_unit_move);
+	sim_host_step(world, host, &event);
+}
+
+/* At rest nothing open is left in a closed unit. */
+static bool is_quiet(struct sim_world *world, const char **why, unsigned *who)
+{
+	struct rep_record *rec = world->oracle->scratch;
+	struct tr_rec_id id, last, *after = NULL;
+	struct rep_unit_info unit;
+
+	if (!sim_throws(world, &sim_fault_unit_move) || world->counts.restores > 0)
+		return true;
+	rec->policy = rep_policy_of(world->host[0].node);
+	for (; rep_next_record(&world->host[0].view, TR_KIND_CASE, after, &id) == 0; after = &last) {
+		last = id;
+		if (rep_record_load(rec, &world->host[0].view, TR_KIND_CASE, &id) != 0 ||
+		    !rep_unit_get(world->host[0].node, rec->scope, &unit) || !unit.closed ||
+		    !rep_status_is_open(TR_KIND_CASE, rep_record_status(rec)))
+			continue;
+		*why = "has open work in a closed unit";
+		*who = sim_host_of(world, rec->scope);
+		return false;
+	}
+	return true;
 }
 
 /* ------------------------------------------------------------------- rest */
@@ -325,11 +366,12 @@ static void rest(struct sim_world *world)
 	}
 }
 
-static struct sim_fault *const FAULTS[] = {&sim_fault_move, NULL};
+static struct sim_fault *const FAULTS[] = {&sim_fault_move, &sim_fault_unit_move, NULL};
 static const struct sim_action ACTIONS[] = {
     {"transfer", 6, {&sim_fault_move}, act_transfer},
     {"settle", 6, {&sim_fault_move}, act_settle},
+    {"unit-move", 1, {&sim_fault_unit_move}, act_unit_move},
     {0},
 };
-static struct sim_part part = {.name = "move", .faults = FAULTS, .actions = ACTIONS, .rest = rest};
+static struct sim_part part = {.name = "move", .faults = FAULTS, .actions = ACTIONS, .is_quiet = is_quiet, .rest = rest};
 SIM_PART(part)
