@@ -299,7 +299,9 @@ static int write_rest(struct rep_node *node, const struct rep_write *w, struct c
 		add(op, F_NOTES, REP_VALUE_TEXT, 0, c->notes[i].text);
 		op->values[0].act = TR_ACT_ADD;
 		add_int(op, REP_FIELD_AT, c->notes[i].at_ms);
-		rc = rep_write_op(node, op, c->to->nid, lane, r);
+		/* One that is refused stays in the old record; nothing depends on it. */
+		if (rep_write_op(node, op, c->to->nid, lane, r) != 0)
+			rc = node->rc;
 	}
 	return rc;
 }
