@@ -52,7 +52,7 @@ static const struct rep_field *any_register(struct sim_rng *rng)
 static void make(struct sim_rng *rng, struct rep_policy_doc *doc)
 {
 	memset(doc, 0, sizeof(*doc));
-	for (uint64_t n = sim_rng_below(rng, 12); n > 0; n--) {
+	for (uint64_t n = sim_rng_below(rng, 60); n > 0; n--) {
 		const struct rep_field *f = any_register(rng);
 		struct rep_policy_rule *rule = &doc->rule[doc->rule_count];
 
@@ -62,7 +62,7 @@ static void make(struct sim_rng *rng, struct rep_policy_doc *doc)
 		if (rep_policy_rule_why(rule) == REP_POLICY_FINE)
 			doc->rule_count++;
 	}
-	for (uint64_t n = sim_rng_below(rng, 6); n > 0; n--)
+	for (uint64_t n = sim_rng_below(rng, 14); n > 0; n--)
 		doc->rank[doc->rank_count++] = (struct rep_policy_rank){.kind = TR_KIND_CASE,
 		    .status = (uint32_t)sim_rng_between(rng, 1, 14), .rank = (uint32_t)sim_rng_between(rng, 1, 100)};
 }
