@@ -78,8 +78,9 @@ static int decide(struct rep_node *node, const struct rep_op *op, struct tr_nid 
 			r->status_to = (uint8_t)op->values[i].i;
 	if (r->why != REP_WHY_NONE)
 		return rep_write_error(r->why);
-	/* Words of a later version; and no step from a state that is not the whole of it. */
-	if (rep_known_op(&node->known, op) != REP_LATER_NOT || (r->status_to != 0 && rep_later_of(node, &op->rec)))
+	/* Words of a later version; and nothing on top of what is seen and not understood: it may
+	 * have taken away the right to it. */
+	if (rep_known_op(&node->known, op) != REP_LATER_NOT || rep_later_of(node, &op->rec))
 		return TR_E_NEWER;
 	return check_units(node, op, scope, r);
 }
