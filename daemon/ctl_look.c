@@ -16,6 +16,7 @@ const char *td_ctl_link_word(enum rep_link_state state)
 	case REP_LINK_LIVE:
 	case REP_LINK_COMPARE: return "up";
 	case REP_LINK_REFUSED: return "refused";
+	case REP_LINK_FENCED: return "fenced";
 	case REP_LINK_PAUSED: return "paused";
 	case REP_LINK_NEVER: return "never";
 	case REP_LINK_OFF:

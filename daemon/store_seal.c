@@ -18,6 +18,7 @@ const char *const td_store_tables[REP_T_COUNT] = {
 	[REP_T_HEAD] = "head", [REP_T_RCPT] = "rcpt",
 	[REP_T_INVITE] = "invite", [REP_T_KEY] = "key",
 	[REP_T_VIOLATION] = "violation", [REP_T_LATER] = "later",
+	[REP_T_CUT] = "cut", [REP_T_EVID] = "evidence",
 };
 
 const char *td_store_table_name(enum rep_table table)

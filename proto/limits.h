@@ -44,6 +44,7 @@
 #define TR_UNIT_PATH_MAX 128           /* "110101/110101001/110101001001" */
 #define TR_UNIT_CODE_MAX 24
 #define TR_TITLE_MAX 120               /* longest real name: 72 bytes */
+#define TR_CERTS_MAX 256               /* certificates of one node: its former keys, for what they signed */
 #define TR_CERT_BYTES_MAX 1024         /* encoded SignedCert; the fullest has about 770 */
 #define TR_CERT_REQ_BYTES_MAX 256      /* encoded CertReq */
 #define TR_ROOT_BYTES_MAX 256          /* encoded TrustRoot */

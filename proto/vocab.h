@@ -60,8 +60,9 @@ enum tr_op_kind {
 	TR_OP_COUNT = 5,
 	TR_OP_TRANSFER = 10, /* the record goes on under another home */
 	TR_OP_CERT = 11,
+	TR_OP_CUT = 12, /* what a cut key signed counts up to here */
 	TR_OP_POLICY = 14, /* lane P only */
-	/* 6 ATTACH 7 ERASE 8 ERASED 9 KEYGRANT 12 CUT 13 CKPT
+	/* 6 ATTACH 7 ERASE 8 ERASED 9 KEYGRANT 13 CKPT
 	 * are kept.  Unknown kinds are stored and forwarded. */
 };
 
@@ -79,6 +80,7 @@ enum tr_kind {
 	TR_KIND_UNIT = 5,       /* a unit, declared by its parent in the parent's scope */
 	TR_KIND_CERT = 6,       /* body of a CERT op: a certificate, not a record */
 	TR_KIND_POLICY = 7,     /* body of a POLICY op: field 1, an encoded Policy */
+	TR_KIND_CUT = 12,       /* body of a CUT op */
 };
 
 enum tr_cap {
@@ -116,6 +118,10 @@ enum tr_frontier_mode {
 	TR_FRONTIER_SCOPES = 1, /* scope digests */
 	TR_FRONTIER_FULL = 2,   /* entries of the scopes that differ */
 	TR_FRONTIER_DELTA = 3,  /* durable acknowledgement */
+};
+
+enum tr_evidence {
+	TR_EVIDENCE_CERTS = 1, /* two certificates of one node and serial, for different keys */
 };
 
 enum tr_need { TR_NEED_CERT = 1, TR_NEED_SEGMENTS = 2 };

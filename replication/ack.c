@@ -79,19 +79,15 @@ static void release(struct rep_node *node, struct rep_link *link)
 }
 
 /* It verified a segment of this author: no need to send the certificate again. */
-static void note_cert(struct rep_node *node, struct rep_link *link, struct tr_nid author)
+static void note_cert(struct rep_node *node, struct rep_link *link, const struct rep_log *log)
 {
-	const struct rep_unit *unit = rep_unit_find(node, author);
-	struct rep_key key = rep_key_peer_cert(link->peer, author);
-	uint8_t row[5];
-	uint32_t serial;
-	size_t pos;
+	const struct rep_unit *unit = rep_unit_find(node, log->id.author);
+	struct rep_key key = rep_key_peer_cert(link->peer, log->id.author, log->serial);
+	uint8_t row[1];
 
-	if (unit == NULL || !rep_map_first(&link->certs_sent, author.v, &pos, &serial) ||
-	    serial != unit->cert.serial)
+	if (unit == NULL || !rep_link_has_sent(link, log->id.author, log->serial))
 		return;
-	wire_put_be32(row, serial);
-	row[4] = unit->cert.registered;
+	row[0] = unit->cert.registered && unit->cert.serial == log->serial;
 	rep_node_put(node, REP_T_PEER, rep_key_bytes(&key), rep_bytes(row, sizeof(row)));
 }
 
@@ -133,7 +129,7 @@ int rep_ack_take(struct rep_node *node, struct rep_link *link, const Terrace__Fr
 			rep_ack_policy(node, link, log, rep_queue_way(link, log)->acked);
 		store_acked(node, log);
 		if (before == 0)
-			note_cert(node, link, log->id.author);
+			note_cert(node, link, log);
 	}
 	if (msg->credit != 0 && msg->credit <= TR_CREDIT_FIBRE)
 		link->credit = msg->credit;

@@ -7,6 +7,7 @@
 #include "proto/err.h"
 #include "replication/batch.h"
 #include "replication/compare.h"
+#include "replication/cut_fold.h"
 #include "replication/head.h"
 #include "replication/link.h"
 #include "replication/log.h"
@@ -15,6 +16,7 @@
 #include "replication/plan.h"
 #include "replication/queue.h"
 #include "replication/receipt.h"
+#include "replication/seat.h"
 #include "replication/unit.h"
 
 int rep_bundle_way(const struct rep_node *node, struct tr_nid peer, uint8_t *way)
@@ -54,6 +56,7 @@ struct rep_link *rep_bundle_link(struct rep_node *node, struct tr_nid peer)
 	link->max_frame = TR_FRAME_DATA_MAX;
 	link->last_error = "";
 	link->session = 1;
+	link->peer_serial = rep_unit_find(node, peer)->cert.serial;
 	return link;
 }
 
@@ -187,6 +190,8 @@ static void end(struct rep_node *node)
 	unit = rep_unit_find(node, node->bundle->peer);
 	if (node->bundle->peer_done)
 		rep_own_settled(node, node->bundle);
+	rep_seat_bundle(node, node->bundle);
+	rep_cut_fold(node);
 	rep_own_close_new(node); /* a contact, as HELLO: what waits goes with the answer */
 	rep_receipt_now(node);
 	node->bundle->epoch = ++node->epochs;
@@ -218,6 +223,8 @@ void rep_on_bundle(struct rep_node *node, const struct rep_event *event)
 	if (event->kind == REP_EV_BUNDLE_BEGIN) {
 		rep_link_free(node->bundle);
 		node->bundle = rep_bundle_link(node, event->peer);
+		if (node->bundle != NULL && event->serial != 0)
+			node->bundle->peer_serial = event->serial;
 		return;
 	}
 	if (node->bundle == NULL)

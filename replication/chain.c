@@ -91,6 +91,7 @@ int rep_chain_append(struct rep_node *node, struct rep_log *log,
 	memmove(row + head, tail, size);
 	rep_node_put(node, REP_T_SEG, rep_key_bytes(&key), rep_bytes(row, head + size));
 	log->seq += seg->count;
+	log->serial = seg->serial;
 	log->head = seg->hash;
 	author->here_ops += seg->count;
 	rep_log_store(node, log);
@@ -181,6 +182,7 @@ int rep_chain_tip(const struct rep_node *node, const struct rep_view *view, cons
 	    .fork = log->fork, .seq = seq};
 	if (seq == 0)
 		return 0;
+	tip->serial = log->serial;
 	rc = rep_chain_find(view, log->handle, seq, &row);
 	if (rc != 0 || row.last != seq)
 		return rc != 0 ? rc : TR_E_GAP;

@@ -7,6 +7,7 @@
 
 #include "proto/err.h"
 #include "replication/audit.h"
+#include "replication/cut.h"
 #include "replication/head.h"
 #include "replication/incarnation.h"
 #include "replication/keys.h"
@@ -81,6 +82,8 @@ static void load_self(struct rep_node *node, const struct rep_conf *conf)
 	node->is_top = node->cert.parent.v == 0;
 	if (memcmp(node->cert.sign_pk.b, conf->keys.pk.b, 32) != 0)
 		rep_node_fail(node, TR_E_FORGED);
+	/* a new key signs in logs of its own */
+	node->in_doubt = node->rc == 0 && meta_u64(node, "inc serial") != node->cert.serial;
 }
 
 static void load_links(struct rep_node *node)
@@ -130,6 +133,9 @@ int rep_create(struct rep_node **out, const struct rep_conf *conf, const struct 
 	node->record->policy = &node->policy;
 	node->keys = conf->keys;
 	node->profile = conf->profile;
+	node->has_pending = conf->pending != NULL;
+	if (conf->pending != NULL)
+		node->pending = *conf->pending;
 	node->version = conf->version;
 	node->proto_min = conf->proto_min != 0 ? conf->proto_min : TR_PROTO_MIN;
 	node->proto_max = conf->proto_max != 0 ? conf->proto_max : TR_PROTO_MAX;
@@ -146,6 +152,8 @@ int rep_create(struct rep_node **out, const struct rep_conf *conf, const struct 
 	if (node->rc == 0)
 		rep_log_load(node);
 	if (node->rc == 0)
+		rep_cut_load(node);
+	if (node->rc == 0)
 		rep_own_load(node);
 	if (node->rc == 0) {
 		rep_head_load(node);
@@ -160,7 +168,7 @@ int rep_create(struct rep_node **out, const struct rep_conf *conf, const struct 
 	rc = node->rc;
 	if (rc != 0)
 		goto fail;
-	node->in_doubt = conf->is_fenced && rep_incarnation_doubt(node, conf->fence);
+	node->in_doubt = (conf->is_fenced && rep_incarnation_doubt(node, conf->fence)) || node->in_doubt;
 	rep_node_unview(node);
 	node->check_mono_ms = node->mono_ms;
 	*out = node;
@@ -195,6 +203,7 @@ void rep_free(struct rep_node *node)
 		free(open);
 	}
 	rep_todo_fini(node);
+	rep_cut_free(node);
 	rep_map_fini(&node->by_nid);
 	rep_map_fini(&node->by_log);
 	rep_map_fini(&node->by_link);

@@ -5,6 +5,7 @@
 
 #include "proto/err.h"
 #include "replication/branch.h"
+#include "replication/cut.h"
 #include "replication/keys.h"
 #include "replication/later.h"
 #include "replication/late.h"
@@ -234,6 +235,22 @@ void rep_fold_index(struct rep_node *node, const struct rep_fold *fold, const st
 		rename_unit(node, node->record);
 }
 
+/*
+ * A CUT sets it aside: it is found in the record's history, and takes effect
+ * if a wider CUT lets it in.  Where a unit stands it says all the same: what
+ * lies there is carried by everybody alike.
+ */
+static void keep_aside(struct rep_node *node, const struct rep_fold *fold, uint64_t seq, const struct rep_op *op)
+{
+	struct rep_key ops = rep_key_ops(&op->rec, (struct tr_dot){fold->log->handle, seq});
+
+	if (!load(node, fold, op))
+		return;
+	rep_node_put(node, REP_T_OPS, rep_key_bytes(&ops), rep_bytes("", 0));
+	if (op->kind == TR_OP_CREATE)
+		rep_fold_index(node, fold, op);
+}
+
 void rep_fold_op(struct rep_node *node, const struct rep_fold *fold, uint64_t seq,
     const struct rep_op *op, bool loaded, struct rep_applied *applied)
 {
@@ -242,6 +259,10 @@ void rep_fold_op(struct rep_node *node, const struct rep_fold *fold, uint64_t se
 	int rc;
 
 	memset(applied, 0, sizeof(*applied));
+	if (rep_cut_is_aside(fold->log, seq)) {
+		keep_aside(node, fold, seq, op);
+		return;
+	}
 	rep_fold_cause(fold, seq, op->dt_ms, &cause);
 	if (!loaded && !load(node, fold, op)) {
 		node->violations++;
@@ -292,6 +313,13 @@ void rep_fold_entry(struct rep_node *node, const struct rep_fold *fold, uint64_t
 
 		if (cert != NULL && cert->type == REP_VALUE_BYTES)
 			(void)!rep_trust_admit(node, cert->t, fold->log->id.author);
+		return;
+	}
+	if (op->kind == TR_OP_CUT) {
+		if (!rep_cut_take(node, fold->log, seq, rep_fold_hlc(fold->hlc, op->dt_ms), op)) {
+			node->violations++;
+			rep_node_trace(node, REP_TRACE_CUT_VIOLATION, fold->log->id.author, fold->log->id.scope.v, seq, NULL);
+		}
 		return;
 	}
 	if (op->kind == TR_OP_POLICY) {

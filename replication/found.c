@@ -93,6 +93,8 @@ int rep_found(const struct rep_view *view, struct tr_bytes root_bytes, const str
 	if (rc == 0)
 		rc = put_u64(view, "inc", rep_rng_id(&rng));
 	if (rc == 0)
+		rc = put_u64(view, "inc serial", own.serial);
+	if (rc == 0)
 		rc = put_u64(view, "store", rep_rng_id(&rng));
 	if (rc == 0)
 		rc = put_u64(view, "clock", (uint64_t)(wall.ms > 0 ? wall.ms : 0) << 16);

@@ -36,8 +36,9 @@ static size_t canon(const Terrace__Head *h, uint8_t *out)
 	wire_put_le32(p + 36, h->own_ops);
 	wire_put_le32(p + 40, h->unsent);
 	wire_put_le32(p + 44, h->oldest_s);
-	wire_put_le32(p + 48, (uint32_t)h->n_xseq);
-	p += 52;
+	wire_put_le32(p + 48, h->serial);
+	wire_put_le32(p + 52, (uint32_t)h->n_xseq);
+	p += 56;
 	for (size_t i = 0; i < h->n_xseq; i++, p += 4)
 		wire_put_le32(p, h->xseq[i]);
 	return (size_t)(p - out);
@@ -129,6 +130,7 @@ static bool has_xseq(const struct rep_unit *unit, const Terrace__Head *head)
 static void keep(struct rep_unit *unit, const Terrace__Head *head)
 {
 	unit->has_head = true;
+	unit->head_serial = head->serial;
 	unit->head_ctr = head->ctr;
 	unit->head_hlc.v = head->hlc;
 	unit->head_own = head->own;
@@ -150,6 +152,7 @@ void rep_head_make(struct rep_node *node, Terrace__Head *out, uint8_t sig[static
 	terrace__head__init(out);
 	out->nid = node->cert.nid.v;
 	out->ctr = self->head_ctr + 1;
+	out->serial = node->cert.serial;
 	out->hlc = rep_node_stamp(node).v;
 	out->own = rep_log_digest_author(node, self);
 	rep_log_digest_reach(node, (struct tr_nid){0}, held);
@@ -183,7 +186,11 @@ int rep_head_take(struct rep_node *node, const Terrace__Head *head)
 		return TR_E_INPUT;
 	if (unit == NULL || !unit->has_cert || nid.v == node->cert.nid.v || !unit->own_or_below)
 		return TR_E_NOCERT;
-	if (unit->has_head && head->ctr <= unit->head_ctr)
+	/* A key that was replaced, and one that nobody has approved, say nothing here. */
+	if (head->serial != unit->cert.serial)
+		return 0;
+	if (unit->has_head && (head->serial < unit->head_serial ||
+	    (head->serial == unit->head_serial && head->ctr <= unit->head_ctr)))
 		return 0;
 	if (!rep_sign_verify(PURPOSE, signed_part(bytes, canon(head, bytes)), head->sig.data, &unit->cert.sign_pk)) {
 		rep_node_trace(node, REP_TRACE_HEAD_BAD, nid, head->ctr, 0, NULL);
@@ -218,7 +225,7 @@ static bool parse(struct tr_bytes row, Terrace__Head *out, uint32_t *xseq, uint8
 	const uint8_t *p = row.data + sizeof(PURPOSE);
 	size_t n;
 
-	if (row.size < sizeof(PURPOSE) + 52 + 64)
+	if (row.size < sizeof(PURPOSE) + 56 + 64)
 		return false;
 	terrace__head__init(out);
 	out->nid = wire_get_le64(p);
@@ -229,12 +236,13 @@ static bool parse(struct tr_bytes row, Terrace__Head *out, uint32_t *xseq, uint8
 	out->own_ops = wire_get_le32(p + 36);
 	out->unsent = wire_get_le32(p + 40);
 	out->oldest_s = wire_get_le32(p + 44);
-	n = wire_get_le32(p + 48);
-	if (n > XSEQ_MAX || row.size != sizeof(PURPOSE) + 52 + 4 * n + 64 + 8)
+	out->serial = wire_get_le32(p + 48);
+	n = wire_get_le32(p + 52);
+	if (n > XSEQ_MAX || row.size != sizeof(PURPOSE) + 56 + 4 * n + 64 + 8)
 		return false;
 	for (size_t i = 0; i < n; i++)
-		xseq[i] = wire_get_le32(p + 52 + 4 * i);
-	memcpy(sig, p + 52 + 4 * n, 64);
+		xseq[i] = wire_get_le32(p + 56 + 4 * i);
+	memcpy(sig, p + 56 + 4 * n, 64);
 	out->n_xseq = n;
 	out->xseq = xseq;
 	out->sig = (ProtobufCBinaryData){64, sig};
@@ -295,6 +303,7 @@ static void send_row(struct rep_node *node, struct rep_link *up, struct rep_unit
 	rep_head_row(node, unit->nid, &head, sig, xseq);
 	if (head.ctr == 0)
 		return;
+	rep_link_author(node, up, unit->nid, head.serial);
 	msg.m_case = TERRACE__MSG__M_HEAD;
 	msg.head = &head;
 	rep_link_send(node, up, &msg);

@@ -26,11 +26,13 @@ static void leap(struct rep_node *node, const struct rep_fence *fence, const str
 
 void rep_incarnation_store(struct rep_node *node)
 {
-	struct rep_key key = rep_key_name("inc");
+	struct rep_key key = rep_key_name("inc"), serial = rep_key_name("inc serial");
 	uint8_t row[8];
 
 	wire_put_be64(row, node->inc);
-	rep_node_put(node, REP_T_META, rep_key_bytes(&key), rep_bytes(row, sizeof(row)));
+	rep_node_put(node, REP_T_META, rep_key_bytes(&key), rep_bytes(row, 8));
+	wire_put_be64(row, node->cert.serial);
+	rep_node_put(node, REP_T_META, rep_key_bytes(&serial), rep_bytes(row, 8));
 }
 
 void rep_fence(const struct rep_node *node, struct rep_fence *out)

@@ -5,11 +5,27 @@
 
 #include "proto/err.h"
 #include "replication/chain.h"
+#include "replication/cut.h"
 #include "replication/link.h"
 #include "replication/log.h"
 #include "replication/node.h"
 #include "replication/unit.h"
 #include "replication/waiting.h"
+
+static uint64_t aside_of(const struct rep_node *node, const struct rep_unit *author)
+{
+	uint64_t n = 0;
+
+	if (node->cut_count == 0)
+		return 0;
+	for (const struct rep_log *log = rep_log_get(node, author->first_own_log); log != NULL;
+	     log = rep_log_get(node, log->next_by_author)) {
+		uint64_t from = log->aside_from > log->fork ? log->aside_from : log->fork + 1;
+
+		n += from <= log->seq ? log->seq - from + 1 : 0;
+	}
+	return n;
+}
 
 void rep_inspect_self(const struct rep_node *node, struct rep_self *out)
 {
@@ -21,6 +37,11 @@ void rep_inspect_self(const struct rep_node *node, struct rep_self *out)
 	out->store = node->store_id;
 	out->zone = node->root.zone;
 	out->is_top = node->is_top;
+	out->is_fenced = node->is_fenced;
+	out->is_revoked = node->is_cut;
+	out->newest_serial = self->cert.registered ? self->cert.serial : node->cert.serial;
+	out->rekeying = node->has_pending;
+	out->aside_ops = aside_of(node, self);
 	out->profile = node->profile;
 	out->root_hash = node->root_hash;
 	for (const struct rep_log *log = rep_log_get(node, self->first_own_log); log != NULL;
@@ -45,7 +66,7 @@ void rep_inspect_self(const struct rep_node *node, struct rep_self *out)
 const char *rep_link_state_name(enum rep_link_state state)
 {
 	static const char *const names[] = {"down", "dialling", "hello", "comparing", "up",
-	    "refused", "paused", "never", "enrolling"};
+	    "refused", "paused", "never", "enrolling", "fenced"};
 
 	return (unsigned)state < sizeof(names) / sizeof(names[0]) ? names[state] : "down";
 }
@@ -118,6 +139,9 @@ static void fill_unit(const struct rep_node *node, const struct rep_unit *unit, 
 	out->parent = unit->parent;
 	out->level = unit->level;
 	out->joined = unit->has_cert;
+	out->waiting_serial = unit->has_next ? unit->next.serial : 0;
+	out->revoked = unit->has_cert && node->cut_count > 0 && rep_cut_is_cut(node, unit->nid, unit->cert.serial);
+	out->aside_ops = aside_of(node, unit);
 	out->serial = unit->has_cert ? unit->cert.serial : 0;
 	out->caps = unit->has_cert ? unit->cert.caps : unit->caps;
 	out->registered = unit->has_cert && unit->cert.registered;
@@ -211,6 +235,8 @@ int rep_find_unit(const struct rep_node *node, const char *name, struct tr_nid *
 static void fill_log(const struct rep_log *log, struct rep_log_info *out)
 {
 	out->handle = log->handle;
+	out->serial = log->serial;
+	out->aside_from = log->aside_from;
 	out->id = log->id;
 	out->parent = log->parent;
 	out->fork = log->fork;
@@ -242,6 +268,45 @@ bool rep_log_of(const struct rep_node *node, uint32_t handle, struct rep_log_inf
 		return false;
 	fill_log(log, out);
 	return true;
+}
+
+static void fill_cut(const struct rep_node *node, const struct rep_cut *cut, struct rep_cut_info *out)
+{
+	out->unit = cut->nid;
+	out->scope = cut->scope;
+	out->by = cut->by;
+	out->serial = cut->serial;
+	out->hlc = cut->hlc;
+	out->reason = cut->reason;
+	out->heads = cut->head_count;
+	out->counts = rep_cut_counts(node, cut);
+}
+
+bool rep_inspect_cut(const struct rep_node *node, size_t i, struct rep_cut_info *out)
+{
+	if (i >= node->cut_count)
+		return false;
+	fill_cut(node, &node->cuts[i], out);
+	return true;
+}
+
+bool rep_is_aside(const struct rep_node *node, struct tr_dot dot, struct rep_cut_info *by)
+{
+	const struct rep_log *log = rep_log_get(node, dot.log);
+	const struct rep_cut *best = NULL;
+
+	if (log == NULL || !rep_cut_is_aside(log, dot.seq))
+		return false;
+	for (size_t i = 0; i < node->cut_count; i++) {
+		const struct rep_cut *cut = &node->cuts[i];
+
+		if (cut->nid.v == log->id.author.v && cut->scope.v == log->id.scope.v && cut->serial == log->serial &&
+		    rep_cut_counts(node, cut) && (best == NULL || cut->hlc.v > best->hlc.v))
+			best = cut;
+	}
+	if (best != NULL)
+		fill_cut(node, best, by);
+	return best != NULL;
 }
 
 void rep_scope_digest(const struct rep_node *node, struct tr_nid scope, uint8_t out[static 16])

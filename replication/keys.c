@@ -81,13 +81,26 @@ struct rep_key rep_key_cert(struct tr_nid nid, uint32_t serial)
 	return key;
 }
 
-struct rep_key rep_key_peer_cert(struct tr_nid peer, struct tr_nid nid)
+struct rep_key rep_key_peer_cert(struct tr_nid peer, struct tr_nid nid, uint32_t serial)
 {
 	struct rep_key key = {.size = 0};
 
 	add_u64(&key, peer.v);
 	add(&key, "c", 1);
 	add_u64(&key, nid.v);
+	add_u32(&key, serial);
+	return key;
+}
+
+struct rep_key rep_key_cut(struct tr_nid scope, struct tr_nid nid, uint32_t serial, struct tr_dot dot)
+{
+	struct rep_key key = {.size = 0};
+
+	add_u64(&key, scope.v);
+	add_u64(&key, nid.v);
+	add_u32(&key, serial);
+	add_u32(&key, dot.log);
+	add_u64(&key, dot.seq);
 	return key;
 }
 

@@ -21,7 +21,8 @@ struct rep_key rep_key_handle(uint32_t handle);               /* LOG */
 struct rep_key rep_key_seq(uint32_t handle, uint64_t seq);    /* SEG (last), OPEN */
 struct rep_key rep_key_nid(struct tr_nid nid);                /* UNIT, HEAD, RCPT, PEER */
 struct rep_key rep_key_cert(struct tr_nid nid, uint32_t serial);
-struct rep_key rep_key_peer_cert(struct tr_nid peer, struct tr_nid nid); /* PEER */
+struct rep_key rep_key_peer_cert(struct tr_nid peer, struct tr_nid nid, uint32_t serial); /* PEER */
+struct rep_key rep_key_cut(struct tr_nid scope, struct tr_nid nid, uint32_t serial, struct tr_dot dot);
 struct rep_key rep_key_ops(const struct tr_rec_id *rec, struct tr_dot dot);
 struct rep_key rep_key_source(struct tr_bytes source, struct tr_bytes source_id);
 struct rep_key rep_key_directive(const struct tr_rec_id *directive, const struct tr_rec_id *rec);

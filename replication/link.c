@@ -100,7 +100,8 @@ static void forget_session(struct rep_link *link)
 	link->sent_first = link->sent_count = 0;
 	link->inflight = 0;
 	link->ack_bytes = 0;
-	link->peer_done = link->peer_settled = link->sent_full = link->sent_scopes = false;
+	link->peer_done = link->peer_settled = link->sent_full = link->sent_scopes = link->was_equal = false;
+	link->knows_serial = 0;
 	link->tx_n = link->rx_n = 0;
 	link->session = 0;
 }
@@ -153,7 +154,7 @@ void rep_link_down(struct rep_node *node, struct rep_link *link, bool close, con
 	}
 	link->has_transport = false;
 	if (link->state != REP_LINK_REFUSED && link->state != REP_LINK_PAUSED &&
-	    link->state != REP_LINK_NEVER)
+	    link->state != REP_LINK_NEVER && link->state != REP_LINK_FENCED)
 		rep_link_state(node, link, REP_LINK_OFF, why);
 	else if (why != NULL && why[0] != '\0')
 		link->last_error = why;
@@ -189,45 +190,63 @@ void rep_link_send(struct rep_node *node, struct rep_link *link, Terrace__Msg *m
 	link->sent_frames++;
 }
 
-void rep_link_cert(struct rep_node *node, struct rep_link *link, struct tr_nid nid)
+static uint64_t cert_name(struct tr_nid nid, uint32_t serial)
 {
-	const struct rep_unit *unit = rep_unit_find(node, nid);
-	Terrace__Msg msg = TERRACE__MSG__INIT;
-	struct rep_key key;
-	struct tr_bytes row;
+	return rep_map_mix(nid.v, serial);
+}
+
+bool rep_link_has_sent(const struct rep_link *link, struct tr_nid nid, uint32_t serial)
+{
 	uint32_t had;
 	size_t pos;
-	union { const uint8_t *in; uint8_t *out; } cast;
 
-	if (unit == NULL || !unit->has_cert || nid.v == link->peer.v ||
-	    rep_map_first(&link->certs_sent, nid.v, &pos, &had))
+	return rep_map_first(&link->certs_sent, cert_name(nid, serial), &pos, &had) && had == serial;
+}
+
+void rep_link_cert(struct rep_node *node, struct rep_link *link, struct tr_nid nid, uint32_t serial)
+{
+	struct rep_key key = rep_key_cert(nid, serial);
+	uint8_t copy[TR_CERT_BYTES_MAX];
+	Terrace__Msg msg = TERRACE__MSG__INIT;
+	struct rep_cert cert;
+	struct tr_bytes row;
+
+	if (rep_link_has_sent(link, nid, serial) || rep_node_get(node, REP_T_CERT, rep_key_bytes(&key), &row) != 0 ||
+	    row.size > sizeof(copy) || rep_cert_decode(row, &cert) != 0)
 		return;
-	/* the chain first: an issuer the peer does not know makes ours useless */
-	if (unit->parent.v != 0 && unit->parent.v != node->cert.nid.v && unit->parent.v != link->peer.v)
-		rep_link_cert(node, link, unit->parent);
-	key = rep_key_cert(nid, unit->cert.serial);
-	if (rep_node_get(node, REP_T_CERT, rep_key_bytes(&key), &row) != 0)
-		return;
-	if (!rep_map_add(&link->certs_sent, nid.v, unit->cert.serial))
+	memcpy(copy, row.data, row.size);
+	if (!rep_map_add(&link->certs_sent, cert_name(nid, serial), serial))
 		rep_node_fail(node, TR_E_NOMEM);
-	cast.in = row.data;
+	/* the chain first: an issuer the peer does not know makes ours useless */
+	if (cert.issuer.v != 0)
+		rep_link_author(node, link, cert.issuer, cert.issuer_serial);
 	msg.m_case = TERRACE__MSG__M_CERT;
-	msg.cert = (ProtobufCBinaryData){row.size, cast.out};
+	msg.cert = (ProtobufCBinaryData){row.size, copy};
 	rep_link_send(node, link, &msg);
 }
 
 /* The peer verified a segment of this author before: it has the certificate. */
-static bool peer_has_cert(struct rep_node *node, const struct rep_link *link, struct tr_nid author)
+static bool peer_has_cert(struct rep_node *node, const struct rep_link *link, struct tr_nid author, uint32_t serial)
 {
 	const struct rep_unit *unit = rep_unit_find(node, author);
-	struct rep_key key = rep_key_peer_cert(link->peer, author);
+	struct rep_key key = rep_key_peer_cert(link->peer, author, serial);
+	bool registered = unit != NULL && unit->has_cert && unit->cert.serial == serial && unit->cert.registered;
 	struct tr_bytes row;
 
-	/* both ends know the path of the lower one */
-	if (unit == NULL || author.v == link->peer.v || (author.v == node->cert.nid.v && unit->cert.registered))
+	if (unit == NULL || (author.v == link->peer.v && serial == link->peer_serial))
 		return true;
-	return rep_node_get(node, REP_T_PEER, rep_key_bytes(&key), &row) == 0 && row.size == 5 &&
-	       wire_get_be32(row.data) >= unit->cert.serial && (row.data[4] != 0 || !unit->cert.registered);
+	/* both ends know the path of the lower one */
+	if (author.v == node->cert.nid.v && serial == node->cert.serial && registered &&
+	    (link->way == REP_WAY_UP || link->knows_serial == serial))
+		return true;
+	return rep_node_get(node, REP_T_PEER, rep_key_bytes(&key), &row) == 0 && row.size == 1 &&
+	       (row.data[0] != 0 || !registered);
+}
+
+void rep_link_author(struct rep_node *node, struct rep_link *link, struct tr_nid nid, uint32_t serial)
+{
+	if (serial != 0 && !peer_has_cert(node, link, nid, serial))
+		rep_link_cert(node, link, nid, serial);
 }
 
 void rep_link_define(struct rep_node *node, struct rep_link *link, struct rep_log *log)
@@ -238,8 +257,7 @@ void rep_link_define(struct rep_node *node, struct rep_link *link, struct rep_lo
 
 	if (way->defined)
 		return;
-	if (!peer_has_cert(node, link, log->id.author))
-		rep_link_cert(node, link, log->id.author);
+	rep_link_author(node, link, log->id.author, log->serial);
 	way->defined = true;
 	def.h = log->handle;
 	def.author = log->id.author.v;

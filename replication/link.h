@@ -8,6 +8,7 @@
  *    ^                     |                     |  `--differs--> COMPARE --both done--> LIVE
  *    `--back-off-----------+---------------------+---- any loss, 3 silent beats --------'
  *   HELLO_SENT --verdict not ok--> REFUSED (dials again hourly or by retry)
+ *   any --a newer key of this unit is registered--> FENCED, for ever
  * Parent side (one per child): NEVER/OFF --HELLO--> COMPARE or LIVE --loss--> OFF
  * PAUSED: by the operator, either side.
  */
@@ -33,7 +34,12 @@ void rep_link_session(struct rep_node *node, struct rep_link *link, uint32_t ses
 void rep_link_send(struct rep_node *node, struct rep_link *link, Terrace__Msg *msg);
 /* LOGDEF (and the author's CERT if the peer may lack it), once a session. */
 void rep_link_define(struct rep_node *node, struct rep_link *link, struct rep_log *log);
-void rep_link_cert(struct rep_node *node, struct rep_link *link, struct tr_nid nid);
+/* The certificate of that serial, and those of its issuers; once a session. */
+void rep_link_cert(struct rep_node *node, struct rep_link *link, struct tr_nid nid, uint32_t serial);
+/* The same, unless the peer has it. */
+void rep_link_author(struct rep_node *node, struct rep_link *link, struct tr_nid nid, uint32_t serial);
+/* Sent in this session? */
+bool rep_link_has_sent(const struct rep_link *link, struct tr_nid nid, uint32_t serial);
 /* Own log behind a peer's handle; NULL. */
 struct rep_log *rep_link_theirs(const struct rep_node *node, const struct rep_link *link, uint32_t handle);
 /* Bytes cost: fewer beats, more patience. */

@@ -3,10 +3,38 @@
 #include "replication/link.h"
 
 #include "replication/batch.h"
+#include "replication/keys.h"
+#include "replication/unit.h"
+
+/*
+ * The parent's transport key: the newest that it has a certificate for.  It
+ * may not have changed over yet, or not have told us: then the one before, by
+ * turns.
+ */
+static void pin(struct rep_node *node, struct rep_link *link, struct rep_effect *fx)
+{
+	const struct rep_unit *parent = rep_unit_find(node, link->peer);
+	struct rep_key newest;
+	struct tr_bytes key, row;
+	struct rep_cert cert;
+
+	if (parent == NULL || !parent->has_cert)
+		return;
+	cert = parent->has_next ? parent->next : parent->cert;
+	newest = rep_key_cert(link->peer, cert.serial);
+	if (link->by_former) {
+		link->by_former = rep_seek_before(node->view, REP_T_CERT, rep_key_bytes(&newest), &key, &row) == 0 &&
+		    key.size == 12 && wire_get_be64(key.data) == link->peer.v && rep_cert_decode(row, &cert) == 0;
+	}
+	fx->key = cert.curve_pk;
+}
 
 void rep_link_dial(struct rep_node *node, struct rep_link *link)
 {
 	struct rep_effect fx = {.kind = REP_FX_DIAL, .link = REP_LINK_UP};
+
+	pin(node, link, &fx);
+	fx.by_pending = link->by_pending = link->by_pending && node->has_pending;
 
 	rep_link_profile(link, node->profile);
 	link->tries++;
@@ -38,7 +66,7 @@ void rep_link_tick(struct rep_node *node, struct rep_link *link)
 {
 	int64_t beat_ms = (int64_t)link->beat_s * 1000;
 
-	if (link->paused)
+	if (link->paused || link->state == REP_LINK_FENCED)
 		return;
 	if (in_session(link)) {
 		if (node->mono_ms - link->rx_ms > TR_BEATS_LOST * beat_ms)
@@ -68,7 +96,7 @@ int64_t rep_link_deadline(const struct rep_node *node, const struct rep_link *li
 {
 	int64_t beat_ms = (int64_t)link->beat_s * 1000;
 
-	if (link->paused)
+	if (link->paused || link->state == REP_LINK_FENCED)
 		return INT64_MAX;
 	if (in_session(link)) {
 		int64_t silent = link->rx_ms + TR_BEATS_LOST * beat_ms + 1;

@@ -12,11 +12,11 @@
 
 /*
  * Row: version(1) author(8) inc(8) scope(8) lane(1) seq(8) hash(32)
- * up(8) down(8) receipt(8) parent(4) fork(8) count(2), then per vector entry
- * handle(4) seq(8) h16(16).
+ * up(8) down(8) receipt(8) parent(4) fork(8) count(2) serial(4) aside(8),
+ * then per vector entry handle(4) seq(8) h16(16).
  */
-#define ROW_VERSION 2
-#define ROW_FIXED 104
+#define ROW_VERSION 3
+#define ROW_FIXED 116
 #define ROW_ENTRY 28
 
 static uint64_t mix(const struct tr_log_id *id)
@@ -72,6 +72,7 @@ static struct rep_log *add_row(struct rep_node *node, const struct tr_log_id *id
 		return NULL;
 	}
 	log->id = *id;
+	log->aside_from = UINT64_MAX;
 	node->logs[node->log_count++] = log;
 	log->handle = (uint32_t)node->log_count;
 	log->first = from != NULL ? from->first : log->handle;
@@ -105,6 +106,7 @@ struct rep_log *rep_log_branch(struct rep_node *node, struct rep_log *from, uint
 		}
 	log->parent = from->handle;
 	log->fork = log->seq = log->receipt_seq = fork;
+	log->serial = fork > 0 ? from->serial : 0; /* of two first segments each has its own */
 	for (unsigned way = 0; way < REP_WAYS; way++)
 		log->way[way].acked = log->way[way].sent = fork;
 	return log;
@@ -137,6 +139,8 @@ void rep_log_store(struct rep_node *node, struct rep_log *log)
 	wire_put_be32(row + 90, log->parent);
 	wire_put_be64(row + 94, log->fork);
 	wire_put_be16(row + 102, log->vec_count);
+	wire_put_be32(row + 104, log->serial);
+	wire_put_be64(row + 108, log->aside_from);
 	for (uint16_t i = 0; i < log->vec_count; i++, p += ROW_ENTRY) {
 		wire_put_be32(p, log->vec[i].log);
 		wire_put_be64(p + 4, log->vec[i].seq);
@@ -216,6 +220,8 @@ static void load_row(struct rep_node *node, struct tr_bytes key, struct tr_bytes
 		return;
 	}
 	log->stored = true;
+	log->serial = wire_get_be32(row.data + 104);
+	log->aside_from = wire_get_be64(row.data + 108);
 	log->seq = wire_get_be64(row.data + 26);
 	memcpy(log->head.b, row.data + 34, 32);
 	log->way[REP_WAY_UP].acked = wire_get_be64(row.data + 66);

@@ -85,6 +85,8 @@ struct rep_log {
 	uint32_t next_in_scope;   /* handle; 0 = end */
 	uint32_t next_by_author;
 	struct rep_open *open;    /* own logs only: ops not yet signed */
+	uint32_t serial;          /* of the author's certificate: one for the whole incarnation; 0 = no segment yet */
+	uint64_t aside_from;      /* ops from here on are set aside by a CUT; UINT64_MAX = none */
 	bool stored;              /* has a row in REP_T_LOG */
 };
 
@@ -121,7 +123,13 @@ struct rep_unit {
 	bool has_cert;            /* joined */
 	bool own_or_below;        /* in this node's subtree, itself included */
 	bool on_path;             /* on the way to the root, itself included */
-	struct rep_cert cert;     /* newest serial */
+	struct rep_cert cert;     /* of the highest registered serial; of the highest, while none is */
+	bool has_next;            /* certified by its parent with a higher serial, but not registered */
+	struct rep_cert next;
+	uint32_t serial_max;      /* of all its certificates here */
+	uint16_t cert_count;
+	bool cuts_dirty;          /* of this scope: a CUT came */
+	bool keys_dirty;          /* its keys on the list of those that may connect */
 	char unit[TR_UNIT_PATH_MAX + 1]; /* declared, also before it joins */
 	char title[TR_TITLE_MAX + 1];
 	uint32_t caps;            /* declared */
@@ -130,6 +138,7 @@ struct rep_unit {
 	uint64_t here_ops;        /* ops by this author held here */
 	/* newest HEAD */
 	bool has_head;
+	uint32_t head_serial;     /* of the key that signed it */
 	uint32_t head_ctr;
 	struct tr_hlc head_hlc;
 	uint64_t head_own;
@@ -162,6 +171,24 @@ struct rep_unit {
 	uint8_t claims;           /* times it said that our own log was further, unproved */
 };
 
+/* A CUT op that was folded: what is allowed of a cut key, in one scope. */
+struct rep_cut_head {
+	uint64_t inc;
+	uint8_t lane;
+	uint64_t seq;
+	uint8_t h16[16];
+};
+struct rep_cut {
+	struct tr_nid scope, nid;
+	uint32_t serial;
+	struct tr_dot dot;        /* the op */
+	struct tr_nid by;
+	struct tr_hlc hlc;
+	uint8_t reason;           /* enum rep_cut_reason */
+	uint16_t head_count;
+	struct rep_cut_head *heads;
+};
+
 struct rep_pending_receipt {
 	uint32_t ctr;
 	struct tr_hlc hlc;
@@ -190,9 +217,18 @@ struct rep_link {
 	bool has_transport;
 	enum rep_link_state state;
 	struct tr_nid peer;
+	uint32_t peer_serial;     /* a child: of the key that ZAP proved; the parent: what it says of itself */
 	struct tr_key user;
 	bool is_enrolling;        /* came with the key of an invitation */
 	uint8_t invite_id[TR_TOKEN_ID_SIZE];
+	uint32_t evidence_epoch;  /* of the session in which evidence was sent; */
+	uint32_t cut_epoch;       /* ... the child's former keys were found to be cut; */
+	uint32_t rekey_epoch;     /* ... a certificate for a new key was asked for */
+	uint32_t serial_max;      /* highest own serial that the parent has heard of */
+	uint32_t knows_serial;    /* a child: highest registered serial of ours that it knows */
+	bool was_equal;           /* both ends held the same when this session began */
+	bool by_pending;          /* the next dial is made with the new key that waits for its certificate */
+	bool by_former;           /* ... expects the parent's key before its newest */
 	uint32_t session, epoch;  /* epoch: own number of this session, for rep_way.session */
 	uint32_t tx_n, rx_n;
 	enum tr_profile profile;
@@ -306,6 +342,16 @@ struct rep_node {
 	bool in_doubt;            /* the store is behind its fence: a new incarnation is due */
 	bool receipt_base_dirty;
 	bool is_full, allow_sent, summaries_dirty, counts_dirty, registrar_due;
+	struct rep_cut *cuts;
+	size_t cut_count, cut_cap;
+	bool cuts_dirty;          /* of some scope */
+	size_t cut_units;         /* order_count when own CUTs were last looked through */
+	bool seats_dirty;         /* a key was replaced, registered or cut: sessions and keys are looked through */
+	bool is_fenced;           /* a newer key of this unit is registered: this machine only reads */
+	bool is_cut;              /* the own key is cut: nothing more of it counts anywhere */
+	bool is_switching;        /* the new key has its certificate: no op more under the old one */
+	bool has_pending;         /* a key that a certificate is asked for */
+	struct rep_rekey pending;
 	struct tr_nid *to_register; /* top: provisional certificates to countersign */
 	size_t to_register_count, to_register_cap;
 	uint32_t head_ctr;

@@ -14,6 +14,7 @@ void rep_on_frame(struct rep_node *node, const struct rep_event *event);
 void rep_on_write(struct rep_node *node, const struct rep_write *write);
 void rep_on_invite(struct rep_node *node, const struct rep_invite *invite);
 void rep_on_policy(struct rep_node *node, const struct rep_policy_send *send);
+void rep_on_key(struct rep_node *node, const struct rep_key_act *act);
 void rep_on_pause(struct rep_node *node, const struct rep_event *event);
 void rep_on_bundle(struct rep_node *node, const struct rep_event *event);
 
@@ -26,6 +27,11 @@ void rep_on_bye_send(struct rep_node *node, struct rep_link *link, uint32_t sess
 void rep_on_enroll(struct rep_node *node, struct rep_link *link, const Terrace__Msg *msg);
 bool rep_on_enroll_key(struct rep_node *node, const struct tr_key *user, uint8_t id[static TR_TOKEN_ID_SIZE]);
 void rep_on_enroll_allow(struct rep_node *node); /* keys of open invitations, at start */
+/* Certifies keys for a child; prev_sig: by its key before, NULL = none.  NULL, or why not. */
+const char *rep_on_issue(struct rep_node *node, struct tr_nid nid, uint32_t caps, uint32_t serial,
+    const Terrace__CertReq *req, const uint8_t *prev_sig);
+/* on_key.c: a child with a session asks for a certificate of new keys. */
+int rep_on_rotate(struct rep_node *node, struct rep_link *link, const Terrace__Rotate *msg);
 /* Top: countersigns what waits. */
 void rep_on_register(struct rep_node *node);
 /* Writes a CERT op into the unit's own X domain. */

@@ -9,6 +9,7 @@
 
 #include "proto/err.h"
 #include "replication/batch.h"
+#include "replication/cut.h"
 #include "replication/keys.h"
 #include "replication/link.h"
 #include "replication/log.h"
@@ -17,9 +18,9 @@
 #include "replication/unit.h"
 #include "replication/uuid.h"
 
-/* Row: version(1) mac(32) curve(32) nid(8) caps(4) expires(8) tries(1) used(1) want hash(32) */
-#define ROW_VERSION 1
-#define ROW_SIZE 119
+/* Row: version(1) mac(32) curve(32) nid(8) caps(4) expires(8) tries(1) used(1) want hash(32) serial(4) */
+#define ROW_VERSION 2
+#define ROW_SIZE 123
 #define OFF_MAC 1
 #define OFF_CURVE 33
 #define OFF_NID 65
@@ -28,6 +29,7 @@
 #define OFF_TRIES 85
 #define OFF_USED 86
 #define OFF_WANT 87
+#define OFF_SERIAL 119
 
 static void reply(struct rep_node *node, uint64_t ticket, int rc, struct tr_nid unit)
 {
@@ -121,14 +123,14 @@ void rep_on_invite(struct rep_node *node, const struct rep_invite *invite)
 		rc = TR_E_INPUT;
 	else if (node->cert.level + 1u > TR_LEVEL_MAX)
 		rc = TR_E_LIMIT;
+	else if (node->is_fenced || node->is_cut)
+		rc = TR_E_FENCED;
 	else if (!node->cert.registered)
 		rc = TR_E_AUTH; /* a provisional node may not have children */
 	else if ((invite->caps & ~node->cert.caps) != 0)
 		rc = TR_E_AUTH;
 	caps &= node->cert.caps;
 	unit = rc == 0 ? child_by_path(node, path, up + 1 + code) : NULL;
-	if (unit != NULL && unit->has_cert)
-		rc = TR_E_EXISTS;
 	if (unit != NULL) {
 		nid = unit->nid;
 	} else if (rc == 0) {
@@ -205,7 +207,7 @@ static void refuse(struct rep_node *node, struct rep_link *link, const Terrace__
 
 /* Chain from the top to the new node, MAC over it. */
 static void answer(struct rep_node *node, struct rep_link *link, const Terrace__Msg *in,
-    struct tr_nid nid, const uint8_t mac_key[static 32])
+    struct tr_nid nid, uint32_t serial, const uint8_t mac_key[static 32])
 {
 	Terrace__Msg msg = TERRACE__MSG__INIT;
 	Terrace__EnrollOk ok = TERRACE__ENROLL_OK__INIT;
@@ -218,9 +220,8 @@ static void answer(struct rep_node *node, struct rep_link *link, const Terrace__
 	size_t n = 0;
 
 	for (; unit != NULL && n < TR_CHAIN_MAX; unit = rep_unit_find(node, unit->parent)) {
-		struct rep_key key = rep_key_cert(unit->nid, unit->cert.serial);
-
-		if (rep_node_get(node, REP_T_CERT, rep_key_bytes(&key), &row) != 0 || row.size > TR_CERT_BYTES_MAX)
+		if (rep_trust_row(node, unit->nid, n == 0 ? serial : unit->cert.serial, &row) != 0 ||
+		    row.size > TR_CERT_BYTES_MAX)
 			return;
 		memmove(&parts[1], &parts[0], n * sizeof(parts[0]));
 		memcpy(certs[n], row.data, row.size);
@@ -243,23 +244,22 @@ static void answer(struct rep_node *node, struct rep_link *link, const Terrace__
 	rep_link_send(node, link, &msg);
 }
 
-static const char *issue(struct rep_node *node, struct tr_nid nid, uint32_t caps, const Terrace__CertReq *req)
+const char *rep_on_issue(struct rep_node *node, struct tr_nid nid, uint32_t caps, uint32_t serial,
+    const Terrace__CertReq *req, const uint8_t *prev_sig)
 {
 	const struct rep_unit *unit = rep_unit_find(node, nid);
 	struct rep_cert cert;
-	uint8_t bytes[TR_CERT_BYTES_MAX], both[TR_CERT_BYTES_MAX];
+	uint8_t bytes[TR_CERT_BYTES_MAX], more[TR_CERT_BYTES_MAX];
 	size_t size;
 
 	if (unit == NULL)
 		return "unit is not known any more";
-	if (unit->has_cert)
-		return "unit has joined already";
 	memset(&cert, 0, sizeof(cert));
 	cert.nid = nid;
 	cert.parent = cert.issuer = node->cert.nid;
 	cert.zone = node->root.zone;
 	cert.level = (uint8_t)(node->cert.level + 1);
-	cert.serial = 1;
+	cert.serial = serial;
 	cert.issuer_serial = node->cert.serial;
 	memcpy(cert.sign_pk.b, req->sign_pk.data, 32);
 	memcpy(cert.curve_pk.b, req->curve_pk.data, 32);
@@ -272,14 +272,53 @@ static const char *issue(struct rep_node *node, struct tr_nid nid, uint32_t caps
 	memcpy(cert.unit, unit->unit, sizeof(cert.unit));
 	memcpy(cert.title, unit->title, sizeof(cert.title));
 	size = rep_cert_issue(&cert, &node->keys, bytes, sizeof(bytes));
-	if (size > 0 && node->is_top) {
-		size = rep_cert_countersign(rep_bytes(bytes, size), &node->keys, node->cert.serial, both, sizeof(both));
-		memcpy(bytes, both, size);
+	if (size > 0 && prev_sig != NULL) {
+		size = rep_cert_put_rekey(rep_bytes(bytes, size), prev_sig, more, sizeof(more));
+		memcpy(bytes, more, size);
+		if (size > 0 && !rep_cert_rekey_ok(rep_bytes(bytes, size), &unit->cert))
+			return "not signed by the key in use";
+	}
+	if (size > 0 && node->is_top && !unit->has_cert) {
+		size = rep_cert_countersign(rep_bytes(bytes, size), &node->keys, node->cert.serial, more, sizeof(more));
+		memcpy(bytes, more, size);
 	}
 	if (size == 0 || rep_trust_admit(node, rep_bytes(bytes, size), node->cert.nid) != 0)
 		return "certificate could not be issued";
 	rep_on_cert_op(node, nid, rep_bytes(bytes, size));
-	rep_node_trace(node, REP_TRACE_ENROLLED, nid, cert.serial, 0, NULL);
+	return NULL;
+}
+
+/* What this store believes that the machine has is not true of a new one. */
+static void forget_peer(struct rep_node *node, struct tr_nid nid)
+{
+	struct rep_key prefix = rep_key_nid(nid);
+	struct tr_bytes key, row;
+
+	while (rep_seek(node->view, REP_T_PEER, rep_key_bytes(&prefix), false, &key, &row) == 0 &&
+	    key.size >= 8 && memcmp(key.data, prefix.b, 8) == 0 && node->rc == 0) {
+		uint8_t copy[REP_KEY_MAX];
+		size_t size = key.size;
+
+		memcpy(copy, key.data, size);
+		rep_node_del(node, REP_T_PEER, rep_bytes(copy, size));
+	}
+}
+
+static const char *issue(struct rep_node *node, uint8_t row[static ROW_SIZE], const Terrace__CertReq *req)
+{
+	struct tr_nid nid = {wire_get_be64(row + OFF_NID)};
+	const struct rep_unit *unit = rep_unit_find(node, nid);
+	uint32_t serial = unit != NULL ? unit->serial_max + 1 : 1;
+	const char *why;
+
+	if (serial == 0)
+		return "no number is left for a new key";
+	why = rep_on_issue(node, nid, wire_get_be32(row + OFF_CAPS), serial, req, NULL);
+	if (why != NULL)
+		return why;
+	wire_put_be32(row + OFF_SERIAL, serial);
+	forget_peer(node, nid);
+	rep_node_trace(node, REP_TRACE_ENROLLED, nid, serial, 0, NULL);
 	return NULL;
 }
 
@@ -331,14 +370,14 @@ void rep_on_enroll(struct rep_node *node, struct rep_link *link, const Terrace__
 	nid.v = wire_get_be64(row + OFF_NID);
 	why = judge(node, e, row, &req);
 	if (why == NULL && !row[OFF_USED]) {
-		why = issue(node, nid, wire_get_be32(row + OFF_CAPS), req);
+		why = issue(node, row, req);
 		row[OFF_USED] = why == NULL;
 	}
 	rep_node_put(node, REP_T_INVITE, id, rep_bytes(row, sizeof(row)));
 	if (why != NULL)
 		refuse(node, link, in, why);
 	else
-		answer(node, link, in, nid, row + OFF_MAC);
+		answer(node, link, in, nid, wire_get_be32(row + OFF_SERIAL), row + OFF_MAC);
 	sodium_memzero(row, sizeof(row));
 }
 
@@ -363,19 +402,33 @@ void rep_on_cert_op(struct rep_node *node, struct tr_nid unit, struct tr_bytes s
 		rep_node_fail(node, TR_E_INTERNAL);
 }
 
+/*
+ * The first key of a unit is registered at once, one that the key before has
+ * vouched for too.  Another one waits for a person.  What a replaced key of
+ * the issuer says is no first word either.
+ */
+static const struct rep_cert *may_register(struct rep_node *node, const struct rep_unit *unit, struct tr_bytes *row)
+{
+	const struct rep_cert *cert = unit->has_next ? &unit->next : &unit->cert;
+	const struct rep_unit *issuer = rep_unit_find(node, cert->issuer);
+
+	if (cert->registered || issuer == NULL || !issuer->has_cert || cert->issuer_serial != issuer->cert.serial ||
+	    rep_trust_row(node, unit->nid, cert->serial, row) != 0)
+		return NULL;
+	if (unit->has_next && (rep_cut_is_cut(node, unit->nid, unit->cert.serial) || !rep_cert_rekey_ok(*row, &unit->cert)))
+		return NULL;
+	return cert;
+}
+
 void rep_on_register(struct rep_node *node)
 {
 	for (size_t i = 0; i < node->to_register_count && node->rc == 0; i++) {
 		const struct rep_unit *unit = rep_unit_find(node, node->to_register[i]);
-		struct rep_key key;
 		uint8_t bytes[TR_CERT_BYTES_MAX];
 		struct tr_bytes row;
 		size_t size;
 
-		if (unit == NULL || !unit->has_cert || unit->cert.registered)
-			continue;
-		key = rep_key_cert(unit->nid, unit->cert.serial);
-		if (rep_node_get(node, REP_T_CERT, rep_key_bytes(&key), &row) != 0)
+		if (unit == NULL || !unit->has_cert || may_register(node, unit, &row) == NULL)
 			continue;
 		size = rep_cert_countersign(row, &node->keys, node->cert.serial, bytes, sizeof(bytes));
 		if (size > 0 && rep_trust_admit(node, rep_bytes(bytes, size), node->cert.nid) == 0)

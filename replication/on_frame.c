@@ -38,16 +38,18 @@ static int on_segs(struct rep_node *node, struct rep_link *link, const Terrace__
 static int on_need(struct rep_node *node, struct rep_link *link, const Terrace__Need *need)
 {
 	const struct rep_unit *unit = rep_unit_find(node, (struct tr_nid){need->nid});
-
-	struct rep_key key = rep_key_peer_cert(link->peer, (struct tr_nid){need->nid});
+	struct rep_key key;
+	uint32_t serial;
 
 	if (need->what == TR_NEED_SEGMENTS)
 		return rep_mend_need(node, link, need);
 	if (need->what != TR_NEED_CERT || unit == NULL ||
 	    !(unit->on_path || rep_queue_in_reach(node, link, unit->nid)))
 		return TR_E_INPUT;
+	serial = need->serial != 0 ? need->serial : unit->cert.serial;
+	key = rep_key_peer_cert(link->peer, unit->nid, serial);
 	rep_node_del(node, REP_T_PEER, rep_key_bytes(&key)); /* it does not have it after all */
-	rep_link_cert(node, link, unit->nid);
+	rep_link_cert(node, link, unit->nid, serial);
 	return 0;
 }
 
@@ -88,6 +90,9 @@ int rep_on_content(struct rep_node *node, struct rep_link *link, const Terrace__
 	case TERRACE__MSG__M_RECEIPT: return rep_receipt_take(node, link, msg->receipt);
 	case TERRACE__MSG__M_CERT:
 		return rep_trust_admit(node, rep_bytes(msg->cert.data, msg->cert.len), link->peer);
+	case TERRACE__MSG__M_ROTATE: return link->is_bundle ? TR_E_INPUT : rep_on_rotate(node, link, msg->rotate);
+	case TERRACE__MSG__M_EVIDENCE:
+		return link->way == REP_WAY_DOWN ? rep_trust_evidence(node, msg->evidence) : TR_E_INPUT;
 	case TERRACE__MSG__M_SUMMARY:
 		rep_summary_take(node, link, msg->summary);
 		return 0;

@@ -7,10 +7,12 @@
 #include "proto/err.h"
 #include "replication/batch.h"
 #include "replication/compare.h"
+#include "replication/cut.h"
 #include "replication/head.h"
 #include "replication/link.h"
 #include "replication/own.h"
 #include "replication/receipt.h"
+#include "replication/trust.h"
 #include "replication/unit.h"
 
 #define HELLO_WINDOW_MS 10000
@@ -26,13 +28,21 @@ static void close_transport(struct rep_node *node, uint32_t number)
 	rep_batch_put(node->batch, &fx);
 }
 
-static struct tr_nid child_of_key(const struct rep_node *node, const struct tr_key *user)
+static bool is_key(const struct rep_cert *cert, const struct tr_key *user)
+{
+	return memcmp(cert->curve_pk.b, user->b, sizeof(user->b)) == 0;
+}
+
+/* A key that was replaced finds nobody. */
+static struct tr_nid child_of_key(const struct rep_node *node, const struct tr_key *user, uint32_t *serial)
 {
 	for (size_t i = 0; i < node->unit_count; i++) {
 		const struct rep_unit *unit = node->units[i];
 
-		if (unit->has_cert && unit->parent.v == node->cert.nid.v &&
-		    memcmp(unit->cert.curve_pk.b, user->b, sizeof(user->b)) == 0)
+		if (!unit->has_cert || unit->parent.v != node->cert.nid.v)
+			continue;
+		*serial = is_key(&unit->cert, user) ? unit->cert.serial : unit->next.serial;
+		if (is_key(&unit->cert, user) || (unit->has_next && is_key(&unit->next, user)))
 			return unit->nid;
 	}
 	return (struct tr_nid){0};
@@ -48,7 +58,8 @@ static struct rep_link *enrolling_link(struct rep_node *node)
 
 static void child_up(struct rep_node *node, const struct rep_event *event)
 {
-	struct tr_nid peer = child_of_key(node, &event->user);
+	uint32_t serial = 0;
+	struct tr_nid peer = child_of_key(node, &event->user, &serial);
 	uint8_t invite[TR_TOKEN_ID_SIZE];
 	struct rep_link *link = NULL;
 
@@ -70,6 +81,7 @@ static void child_up(struct rep_node *node, const struct rep_event *event)
 		rep_link_down(node, link, true, "newer connection");
 	link->number = event->link;
 	link->has_transport = true;
+	link->peer_serial = serial;
 	link->user = event->user;
 }
 
@@ -104,8 +116,13 @@ void rep_on_link_down(struct rep_node *node, const struct rep_event *event)
 		link->bad_frames++;
 		rep_node_trace(node, REP_TRACE_FRAME_BAD, link->peer, 0, 0, why);
 	}
+	if (link->way == REP_WAY_UP && link->state == REP_LINK_DIAL) {
+		/* the key that it pins, or the own one, may be of yesterday: by turns */
+		link->by_former = !link->by_former;
+		link->by_pending = event->down == REP_DOWN_REFUSED_KEY && !link->by_pending;
+	}
 	rep_link_down(node, link, false, why);
-	if (link->way == REP_WAY_UP && event->down == REP_DOWN_REFUSED_KEY)
+	if (link->way == REP_WAY_UP && event->down == REP_DOWN_REFUSED_KEY && !link->by_pending)
 		rep_link_backoff(node, link, true);
 }
 
@@ -127,6 +144,8 @@ void rep_on_hello_send(struct rep_node *node, struct rep_link *link)
 	hello.proto_max = node->proto_max;
 	hello.nid = node->cert.nid.v;
 	hello.serial = node->cert.serial;
+	if (rep_unit_find(node, link->peer) != NULL && rep_unit_find(node, link->peer)->cert.registered)
+		hello.parent_serial = rep_unit_find(node, link->peer)->cert.serial;
 	hello.store = node->store_id;
 	hello.fd = (ProtobufCBinaryData){sizeof(fd), fd};
 	hello.profile = node->profile;
@@ -175,8 +194,10 @@ static uint32_t verdict(const struct rep_node *node, const struct rep_link *link
 		return TR_VERDICT_ENROL;
 	if (hello->proto_min > node->proto_max || hello->proto_max < node->proto_min)
 		return TR_VERDICT_VERSION;
-	if (hello->serial < unit->cert.serial)
+	if (hello->serial != link->peer_serial || (unit->cert.registered && link->peer_serial < unit->cert.serial))
 		return TR_VERDICT_SERIAL;
+	if (rep_cut_is_cut(node, unit->nid, link->peer_serial))
+		return TR_VERDICT_REVOKED;
 	if (link->paused)
 		return TR_VERDICT_BUSY;
 	return TR_VERDICT_OK;
@@ -216,23 +237,41 @@ static bool is_too_often(const struct rep_node *node, struct rep_link *link)
 	return false;
 }
 
+/* The certificate that took the place of the one it speaks by. */
+static ProtobufCBinaryData proof(struct rep_node *node, struct tr_nid peer, uint8_t out[static TR_CERT_BYTES_MAX])
+{
+	const struct rep_unit *unit = rep_unit_find(node, peer);
+	struct tr_bytes row;
+
+	if (unit == NULL || rep_trust_row(node, peer, unit->has_next ? unit->next.serial : unit->cert.serial, &row) != 0 ||
+	    row.size > TR_CERT_BYTES_MAX)
+		return (ProtobufCBinaryData){0, NULL};
+	memcpy(out, row.data, row.size);
+	return (ProtobufCBinaryData){row.size, out};
+}
+
+/* Without a word it would wait for its time-out: the end of the connection
+ * sends it into its pauses, which grow. */
+static void shut_out(struct rep_node *node, struct rep_link *link, uint32_t session)
+{
+	rep_node_trace(node, REP_TRACE_LINK_REFUSED, link->peer, TR_VERDICT_BUSY, 0, "too many HELLOs");
+	rep_on_bye_send(node, link, session, "too many HELLOs");
+	rep_link_down(node, link, true, "too many HELLOs");
+}
+
 void rep_on_hello(struct rep_node *node, struct rep_link *link, const Terrace__Msg *in)
 {
 	const Terrace__Hello *hello = in->hello;
 	Terrace__Msg msg = TERRACE__MSG__INIT;
 	Terrace__Welcome w = TERRACE__WELCOME__INIT;
-	uint8_t fd[16], version[64];
+	uint8_t fd[16], version[64], cert[TR_CERT_BYTES_MAX];
 	size_t version_size = strlen(node->version) < sizeof(version) ? strlen(node->version) : sizeof(version);
 	bool equal;
 
 	if (in->session == 0 || in->n != 1 || hello->fd.len != 16)
 		return;
 	if (is_too_often(node, link)) {
-		/* Without a word it would wait for its time-out: the end of the
-		 * connection sends it into its pauses, which grow. */
-		rep_node_trace(node, REP_TRACE_LINK_REFUSED, link->peer, TR_VERDICT_BUSY, hello->serial, "too many HELLOs");
-		rep_on_bye_send(node, link, in->session, "too many HELLOs");
-		rep_link_down(node, link, true, "too many HELLOs");
+		shut_out(node, link, in->session);
 		return;
 	}
 	rep_link_session(node, link, in->session);
@@ -248,7 +287,8 @@ void rep_on_hello(struct rep_node *node, struct rep_link *link, const Terrace__M
 	w.proto = hello->proto_max < node->proto_max ? hello->proto_max : node->proto_max;
 	w.policy = node->policy.version;
 	w.verdict = verdict(node, link, hello);
-	w.serial = rep_unit_find(node, link->peer) != NULL ? rep_unit_find(node, link->peer)->cert.serial : 0;
+	w.serial = rep_unit_find(node, link->peer) != NULL ? rep_unit_find(node, link->peer)->serial_max : 0;
+	w.cert = w.verdict == TR_VERDICT_SERIAL ? proof(node, link->peer, cert) : (ProtobufCBinaryData){0, NULL};
 	w.time_ms = (uint64_t)rep_node_now_ms(node);
 	w.fd = (ProtobufCBinaryData){sizeof(fd), fd};
 	w.max_frame = TR_FRAME_DATA_MAX;
@@ -271,6 +311,10 @@ void rep_on_hello(struct rep_node *node, struct rep_link *link, const Terrace__M
 	}
 	link->proto = w.proto;
 	rep_unit_find(node, link->peer)->policy = hello->policy;
+	link->knows_serial = hello->parent_serial;
+	link->was_equal = equal;
+	if (hello->parent_serial < node->cert.serial)
+		rep_link_cert(node, link, node->cert.nid, node->cert.serial);
 	if (hello->rcpt != rep_receipt_sum(node, link->peer))
 		rep_receipt_resend(node, link);
 	if (equal) {
@@ -317,11 +361,15 @@ int rep_on_welcome(struct rep_node *node, struct rep_link *link, const Terrace__
 {
 	if (link->way != REP_WAY_UP || link->state != REP_LINK_HELLO_SENT || w->fd.len != 16)
 		return TR_E_INPUT;
+	if (w->cert.len > 0) /* somebody else sits here now, or the answer to our own question was lost */
+		(void)!rep_trust_admit(node, rep_bytes(w->cert.data, w->cert.len), link->peer);
 	if (w->verdict != TR_VERDICT_OK)
 		return refused(node, link, w);
 	if (w->proto < node->proto_min || w->proto > node->proto_max)
 		return TR_E_PROTO;
 	link->proto = w->proto;
+	link->peer_serial = w->cert_serial;
+	link->serial_max = w->serial;
 	if (w->credit >= TR_FRAME_DATA_MIN && w->credit < link->credit)
 		link->credit = w->credit;
 	if (w->max_frame >= TR_FRAME_DATA_MIN && w->max_frame < link->max_frame)

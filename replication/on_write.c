@@ -317,7 +317,11 @@ void rep_on_write(struct rep_node *node, const struct rep_write *w)
 
 	r->ticket = w->ticket;
 	r->kind = w->kind;
-	if (node->is_full) {
+	if (node->is_switching) {
+		r->rc = TR_E_BUSY; /* in the next moment it is loaded with its new key */
+	} else if (node->is_fenced || node->is_cut) {
+		r->rc = TR_E_FENCED;
+	} else if (node->is_full) {
 		r->rc = TR_E_FULL;
 	} else if (!repeated(node, w, r)) {
 		if (w->kind == TR_KIND_UNIT && w->move_to.v != 0) {

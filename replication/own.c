@@ -7,6 +7,7 @@
 #include "proto/err.h"
 #include "replication/branch.h"
 #include "replication/chain.h"
+#include "replication/cut.h"
 #include "replication/keys.h"
 #include "replication/log.h"
 #include "replication/queue.h"
@@ -165,6 +166,8 @@ void rep_own_close(struct rep_node *node, struct rep_open *open)
 	rc = rep_chain_append(node, log, &seg, 0);
 	if (rc != 0)
 		rep_node_fail(node, rc);
+	else
+		rep_cut_grown(node, log, seg.first == log->fork + 1);
 	open_drop(node, open);
 }
 
@@ -320,7 +323,7 @@ void rep_own_flush(struct rep_node *node)
 
 	for (struct rep_open *open = node->opens; open != NULL && node->rc == 0; open = next) {
 		next = open->next;
-		if (node->mono_ms - open->since_mono_ms >= close_ms(node, open))
+		if (node->is_switching || node->mono_ms - open->since_mono_ms >= close_ms(node, open))
 			rep_own_close(node, open);
 		else
 			persist(node, open);

@@ -92,6 +92,12 @@ int rep_refold_clear(const struct tr_rec_id *id, const struct rep_view *overlay)
 
 static bool counts(const struct work *w, struct tr_dot dot)
 {
+	const struct rep_log *log = rep_log_get(w->node, dot.log);
+
+	if (log != NULL && dot.seq >= log->aside_from) {
+		w->how->aside++; /* its signer's key is cut before it */
+		return false;
+	}
 	if (w->how->limit == NULL)
 		return true;
 	for (size_t i = 0; i < w->how->limit_count; i++)

@@ -37,7 +37,7 @@ struct rep_refold {
 	 */
 	bool (*takes)(void *ctx, const struct rep_fold *fold, uint64_t seq, const struct rep_op *op);
 	void *ctx;
-	/* out */
+	/* out; ops that a CUT sets aside are never taken */
 	size_t folded;  /* ops that were taken */
 	size_t aside;   /* ops that were not */
 };

@@ -51,7 +51,15 @@ struct rep_fence {
 	uint64_t receipt_sum;      /* the sum over all scopes tells whether this is all */
 };
 
+/* New keys of a node for which it asks a certificate: the public halves, and
+ * that they are its own (rep_enroll_sign() with a token id of zeros). */
+struct rep_rekey {
+	struct tr_key sign_pk, curve_pk, seal_pk;
+	uint8_t self_sig[64];
+};
+
 struct rep_conf {
+	const struct rep_rekey *pending; /* NULL: no new key is under way; copied */
 	struct rep_sign_keys keys; /* copied; the caller keeps and wipes its own */
 	uint8_t seed[32];          /* fresh random bytes at each start */
 	enum tr_profile profile;   /* of the up-link */
@@ -140,6 +148,25 @@ struct rep_mend {
 	struct rep_fault fault;
 };
 
+/*
+ * What an operator does about the key of another unit.
+ * APPROVE (top node): the key that waits is registered and takes the place of the old one.
+ * REVOKE (any node above): what the unit's keys signed counts as far as it is
+ * held here now, or up to from_ms / from_seq; nothing more of it counts, no
+ * session is opened, until the unit joins again.
+ * ACCEPT (any node above): everything that is held here of its cut keys counts.
+ * Answers: 0; TR_E_NOUNIT, TR_E_AUTH (not above it, or not the top node),
+ * TR_E_NOTFOUND (nothing waits, nothing is cut), TR_E_EXISTS (revoked already).
+ */
+enum rep_key_what { REP_KEY_APPROVE = 1, REP_KEY_REVOKE, REP_KEY_ACCEPT };
+struct rep_key_act {
+	uint64_t ticket;
+	enum rep_key_what what;
+	struct tr_nid unit;
+	int64_t from_ms;           /* REVOKE: ops stamped then or later do not count; 0 = no bound */
+	uint64_t from_seq;         /* REVOKE: nor ops with this number in their log or a higher one; 0 = no bound */
+};
+
 enum rep_event_kind {
 	REP_EV_TICK = 1,
 	REP_EV_LINK_UP,      /* transport is there; for link 0 the dial worked */
@@ -155,6 +182,8 @@ enum rep_event_kind {
 	REP_EV_BUNDLE_BEGIN, /* frames of a verified bundle head follow as BUNDLE_FRAME */
 	REP_EV_BUNDLE_FRAME,
 	REP_EV_BUNDLE_END,
+	REP_EV_KEY,          /* key_act */
+	REP_EV_ROTATE,       /* rekey: ask for a certificate of these keys; also said at each start until it is there */
 };
 
 enum rep_down_why {
@@ -178,8 +207,11 @@ struct rep_event {
 	const struct rep_policy_send *policy;
 	const struct rep_mend *mend;
 	const struct rep_audit_ask *audit;
+	const struct rep_key_act *key_act;
+	const struct rep_rekey *rekey;
 	enum rep_pause pause;
 	struct tr_nid peer;        /* PAUSE; BUNDLE_BEGIN: who wrote it */
+	uint32_t serial;           /* BUNDLE_BEGIN: of the key that signed it; 0 = the newest */
 };
 
 /*
@@ -210,6 +242,7 @@ enum rep_effect_kind {
 	REP_FX_ALLOW,      /* add / remove a CURVE key on the ZAP list */
 	REP_FX_REPLY,      /* answer to a WRITE or INVITE */
 	REP_FX_TRACE,
+	REP_FX_REKEYED,    /* the new key has its certificate: load the node again, with it */
 	REP_FX_BUNDLE,     /* bytes = one Msg of the return bundle (BUNDLE_END) */
 };
 
@@ -258,8 +291,9 @@ struct rep_effect {
 	enum rep_effect_kind kind;
 	uint32_t link;
 	struct tr_bytes bytes;     /* until the batch is reset */
-	bool allow;
-	struct tr_key key;
+	bool allow;                /* ALLOW */
+	bool by_pending;           /* DIAL: with the new key that waits for its certificate */
+	struct tr_key key;         /* ALLOW; DIAL: the parent's, to be pinned */
 	struct rep_reply reply;
 	struct rep_trace trace;
 };
@@ -279,6 +313,11 @@ struct rep_self {
 	struct rep_cert cert;
 	uint64_t inc, store, zone;
 	bool is_top;
+	bool is_fenced;            /* a newer key of this unit is registered: only reads */
+	bool is_revoked;           /* the own key is cut */
+	uint32_t newest_serial;    /* registered, of the own unit */
+	bool rekeying;             /* a certificate for a new key is asked for */
+	uint64_t aside_ops;        /* own ops that a CUT sets aside */
 	enum tr_profile profile;
 	struct tr_hash root_hash;
 	uint32_t open_ops;         /* not yet in a segment */
@@ -295,6 +334,7 @@ void rep_inspect_self(const struct rep_node *node, struct rep_self *out);
 enum rep_link_state {
 	REP_LINK_OFF = 0, REP_LINK_DIAL, REP_LINK_HELLO_SENT, REP_LINK_COMPARE,
 	REP_LINK_LIVE, REP_LINK_REFUSED, REP_LINK_PAUSED, REP_LINK_NEVER, REP_LINK_ENROLLING,
+	REP_LINK_FENCED, /* up: this is the old seat of a unit that has a newer key */
 };
 const char *rep_link_state_name(enum rep_link_state state);
 
@@ -326,6 +366,9 @@ struct rep_unit_info {
 	bool closed;               /* its work goes on in another unit */
 	struct tr_nid successor;
 	char successor_path[TR_UNIT_PATH_MAX + 1];
+	uint32_t waiting_serial;   /* a key that its parent certified and nobody has approved; 0 = none */
+	bool revoked;              /* its key is cut */
+	uint64_t aside_ops;        /* ops of it that a CUT sets aside */
 	char unit[TR_UNIT_PATH_MAX + 1];
 	char title[TR_TITLE_MAX + 1];
 	bool has_head;             /* newest HEAD */
@@ -356,9 +399,27 @@ bool rep_later_any(const struct rep_node *node);
 const struct rep_policy *rep_policy_of(const struct rep_node *node);
 /* The document as it was sent.  0; TR_E_NOTFOUND: none came. */
 TR_MUST_CHECK int rep_policy_document(const struct rep_view *view, struct rep_policy_doc *out);
+/* The CUTs that are in force, of all scopes held.  i from 0; false at the end. */
+enum rep_cut_reason { REP_CUT_REJOIN = 1, REP_CUT_ROTATION, REP_CUT_REVOKED, REP_CUT_ACCEPTED };
+struct rep_cut_info {
+	struct tr_nid unit, scope, by;
+	uint32_t serial;
+	struct tr_hlc hlc;
+	uint8_t reason;
+	bool counts;               /* false: its writer's own key is cut before it */
+	uint16_t heads;
+};
+bool rep_inspect_cut(const struct rep_node *node, size_t i, struct rep_cut_info *out);
+/* The op is set aside; by: the newest CUT that is against it. */
+bool rep_is_aside(const struct rep_node *node, struct tr_dot dot, struct rep_cut_info *by);
+/* Two things that one signer must not both have signed; i from 0, false at the end. */
+struct rep_evidence_info { struct tr_nid unit, signer; uint32_t serial; };
+bool rep_inspect_evidence(const struct rep_node *node, const struct rep_view *view, size_t i, struct rep_evidence_info *out);
 
 struct rep_log_info {
 	uint32_t handle;
+	uint32_t serial;           /* of the author's key */
+	uint64_t aside_from;       /* ops from here on are set aside; UINT64_MAX = none */
 	struct tr_log_id id;
 	uint32_t parent;           /* the branch of the same log that this one left; 0: none */
 	uint64_t fork;             /* ... behind this op */

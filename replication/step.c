@@ -16,7 +16,7 @@
 #include "replication/own.h"
 #include "replication/plan.h"
 #include "replication/receipt.h"
-#include "replication/trust.h"
+#include "replication/seat.h"
 #include "replication/unit.h"
 #include "replication/upgrade.h"
 
@@ -138,9 +138,7 @@ int rep_step(struct rep_node *node, const struct rep_view *view, const struct re
 		rep_upgrade_step(node);
 	if (!node->allow_sent) {
 		node->allow_sent = true;
-		for (size_t i = 0; i < node->unit_count; i++)
-			if (node->units[i]->has_cert && node->units[i]->parent.v == node->cert.nid.v)
-				rep_trust_allow(node, &node->units[i]->cert.curve_pk, true);
+		rep_seat_start(node);
 		rep_on_enroll_allow(node);
 	}
 	switch (event->kind) {
@@ -155,6 +153,8 @@ int rep_step(struct rep_node *node, const struct rep_view *view, const struct re
 	case REP_EV_AUDIT: rep_audit_on(node, event->audit); break;
 	case REP_EV_MEND: rep_mend_on(node, event->mend); break;
 	case REP_EV_CLOSE: rep_own_close_all(node); break;
+	case REP_EV_KEY: rep_on_key(node, event->key_act); break;
+	case REP_EV_ROTATE: rep_seat_pending(node, event->rekey); break;
 	case REP_EV_BUNDLE_BEGIN:
 	case REP_EV_BUNDLE_FRAME:
 	case REP_EV_BUNDLE_END: rep_on_bundle(node, event); break;
@@ -181,6 +181,7 @@ int rep_flush(struct rep_node *node, const struct rep_view *view, struct tr_wall
 	begin(node, view, wall.ms, mono.ms, batch);
 	if (node->to_register_count > 0)
 		rep_on_register(node);
+	rep_seat_flush(node);
 	rep_own_flush(node);
 	for (size_t i = 0; i < node->link_count && node->rc == 0; i++)
 		if (node->links[i]->state == REP_LINK_LIVE)

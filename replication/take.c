@@ -8,6 +8,8 @@
 #include "proto/grow.h"
 #include "replication/branch.h"
 #include "replication/chain.h"
+#include "replication/cut.h"
+#include "replication/cut_fold.h"
 #include "replication/fold.h"
 #include "replication/incarnation.h"
 #include "replication/link.h"
@@ -260,13 +262,14 @@ static void clock_check(struct rep_node *node, const struct rep_link *link, cons
 }
 
 /* The sender believes that the certificate is here: this store is older than that. */
-static void ask_cert(struct rep_node *node, struct rep_link *link, struct tr_nid nid)
+static void ask_cert(struct rep_node *node, struct rep_link *link, struct tr_nid nid, uint32_t serial)
 {
 	Terrace__Msg msg = TERRACE__MSG__INIT;
 	Terrace__Need need = TERRACE__NEED__INIT;
 
 	need.what = TR_NEED_CERT;
 	need.nid = nid.v;
+	need.serial = serial;
 	msg.m_case = TERRACE__MSG__M_NEED;
 	msg.need = &need;
 	if (!link->is_bundle)
@@ -279,6 +282,9 @@ static int verify(struct rep_node *node, struct rep_link *link, const struct rep
 	uint8_t header[TR_SEG_HEADER_SIZE];
 	int rc = take_ctx(node, link, base, msg, seg);
 
+	/* An incarnation has one key: with another one begins another. */
+	if (base->serial != 0 && base->serial != seg->serial)
+		rc = TR_E_FORGED;
 	if (rc == 0)
 		rc = rep_chain_header(node, base, seg, header);
 	if (rc == 0 && !rep_seg_verify(header, seg->sig, &cert->sign_pk))
@@ -417,10 +423,13 @@ static struct rep_log *find_open(const struct rep_node *node, const struct rep_l
 	return NULL;
 }
 
-static int refuse(struct rep_node *node, struct rep_link *link, const struct rep_log *log, uint64_t first, int rc)
+static int refuse(struct rep_node *node, struct rep_link *link, const struct rep_log *log,
+    const struct rep_chain_seg *seg, int rc)
 {
+	uint64_t first = seg->first;
+
 	if (rc == TR_E_NOCERT)
-		ask_cert(node, link, log->id.author);
+		ask_cert(node, link, log->id.author, seg->serial);
 	if (rc == TR_E_FORGED) {
 		node->forged++;
 		rep_node_trace(node, REP_TRACE_SEG_FORGED, log->id.author, first, link->peer.v, NULL);
@@ -455,7 +464,10 @@ static int keep(struct rep_node *node, struct rep_link *link, struct place *p, c
 		link->empty_logs--;
 	if (log->id.author.v == node->cert.nid.v && rep_unit_find(node, link->peer) != NULL)
 		rep_unit_find(node, link->peer)->claims = 0; /* it had told the truth */
+	rep_cut_grown(node, log, seg->first == log->fork + 1);
+	rep_cut_fold(node);
 	fold_all(node, log, seg, cert, folded);
+	rep_cut_fold(node);
 	clock_check(node, link, log, seg->hlc);
 	note_here(node, link, log, log->seq);
 	return node->rc;
@@ -500,7 +512,7 @@ int rep_take_segment(struct rep_node *node, struct rep_link *link, struct tr_byt
 	if (rc == 0)
 		rc = find_place(node, link, log, msg, &seg, &cert, &place);
 	if (rc != 0)
-		return refuse(node, link, log, seg.first, rc);
+		return refuse(node, link, log, &seg, rc);
 	if (open != NULL && (place.row != open || !place.at_end))
 		rep_own_close_domain(node, log->id.scope, log->id.lane);
 	else if (open != NULL)

@@ -41,6 +41,8 @@ enum rep_table {
 	REP_T_KEY,       /* idempotency key -> answer; and by day for pruning */
 	REP_T_VIOLATION, /* record id, handle, sequence -> why */
 	REP_T_LATER,     /* record id, handle, sequence -> why it is not understood, vocabulary */
+	REP_T_CUT,       /* scope, cut nid, serial, handle, sequence -> who, when, heads that count */
+	REP_T_EVID,      /* hash -> what one signer must not have signed twice */
 	REP_T_COUNT
 };
 

@@ -247,6 +247,7 @@ void rig_hello(struct rig *r)
 	hello.proto_min = hello.proto_max = 1;
 	hello.nid = r->party[r->peer].nid.v;
 	hello.serial = r->party[r->peer].cert.serial;
+	hello.parent_serial = 1;
 	hello.fd = (ProtobufCBinaryData){sizeof(fd), fd};
 	hello.profile = TR_PROFILE_FIBRE;
 	msg.m_case = TERRACE__MSG__M_HELLO;

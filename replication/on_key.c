@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an operator does about the key of another unit; a child that changes its own. */
+#include "replication/on.h"
+
+#include <string.h>
+
+#include "proto/err.h"
+#include "replication/batch.h"
+#include "replication/cut.h"
+#include "replication/cut_write.h"
+#include "replication/link.h"
+#include "replication/trust.h"
+#include "replication/unit.h"
+
+/* Every serial of the unit below `top` that is known here, and `top` itself if `with_top`. */
+static void cut_all(struct rep_node *node, const struct rep_unit *unit, uint32_t top, bool with_top,
+    uint8_t reason, const struct rep_key_act *act)
+{
+	uint32_t serials[TR_CERTS_MAX];
+	size_t n = 0;
+
+	/* few, and the rows move while CUTs are written */
+	for (uint32_t serial = 1; serial <= top && n < TR_CERTS_MAX; serial++) {
+		struct tr_bytes row;
+
+		if ((serial < top || with_top) && rep_trust_row(node, unit->nid, serial, &row) == 0)
+			serials[n++] = serial;
+		if (serial - n > TR_CERTS_MAX)
+			break; /* a gap that nobody makes */
+	}
+	for (size_t i = 0; i < n; i++)
+		rep_cut_write(node, unit->nid, serials[i], reason, act);
+}
+
+static int approve(struct rep_node *node, const struct rep_unit *unit)
+{
+	uint8_t bytes[TR_CERT_BYTES_MAX];
+	struct tr_bytes row;
+	size_t size;
+
+	if (!node->is_top)
+		return TR_E_AUTH;
+	if (!unit->has_next)
+		return TR_E_NOTFOUND;
+	if (rep_trust_row(node, unit->nid, unit->next.serial, &row) != 0)
+		return TR_E_NOTFOUND;
+	size = rep_cert_countersign(row, &node->keys, node->cert.serial, bytes, sizeof(bytes));
+	if (size == 0 || rep_trust_admit(node, rep_bytes(bytes, size), node->cert.nid) != 0)
+		return TR_E_INTERNAL;
+	rep_on_cert_op(node, unit->nid, rep_bytes(bytes, size));
+	cut_all(node, unit, unit->cert.serial, false, REP_CUT_REJOIN, NULL);
+	return 0;
+}
+
+static int revoke(struct rep_node *node, const struct rep_unit *unit, const struct rep_key_act *act)
+{
+	if (!unit->has_cert)
+		return TR_E_NOTFOUND;
+	if (rep_cut_is_cut(node, unit->nid, unit->cert.serial) && !unit->has_next)
+		return TR_E_EXISTS;
+	cut_all(node, unit, unit->has_next ? unit->next.serial : unit->cert.serial, true, REP_CUT_REVOKED, act);
+	rep_node_trace(node, REP_TRACE_KEY_CUT, unit->nid, unit->cert.serial, 0, NULL);
+	return 0;
+}
+
+static int accept(struct rep_node *node, const struct rep_unit *unit)
+{
+	uint32_t serials[TR_CERTS_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < node->cut_count; i++) {
+		const struct rep_cut *cut = &node->cuts[i];
+		bool known = false;
+
+		for (size_t k = 0; k < n; k++)
+			known = known || serials[k] == cut->serial;
+		if (cut->nid.v == unit->nid.v && !known && n < TR_CERTS_MAX && rep_cut_counts(node, cut))
+			serials[n++] = cut->serial;
+	}
+	for (size_t i = 0; i < n; i++)
+		rep_cut_write(node, unit->nid, serials[i], REP_CUT_ACCEPTED, NULL);
+	return n > 0 ? 0 : TR_E_NOTFOUND;
+}
+
+void rep_on_key(struct rep_node *node, const struct rep_key_act *act)
+{
+	struct rep_effect fx = {.kind = REP_FX_REPLY};
+	const struct rep_unit *unit = rep_unit_find(node, act->unit);
+
+	fx.reply.ticket = act->ticket;
+	fx.reply.unit = act->unit;
+	if (unit == NULL)
+		fx.reply.rc = TR_E_NOUNIT;
+	else if (unit->nid.v == node->cert.nid.v || !rep_unit_under(node, unit->nid, node->cert.nid) ||
+	    !node->cert.registered || node->is_fenced)
+		fx.reply.rc = TR_E_AUTH;
+	else if (act->what == REP_KEY_APPROVE)
+		fx.reply.rc = approve(node, unit);
+	else if (act->what == REP_KEY_REVOKE)
+		fx.reply.rc = revoke(node, unit, act);
+	else
+		fx.reply.rc = accept(node, unit);
+	if (fx.reply.rc == 0)
+		fx.reply.version = unit->cert.serial;
+	rep_batch_put(node->batch, &fx);
+}
+
+/* --------------------------------------------------- a child asks for a new key */
+
+static const char *judge(struct rep_node *node, const struct rep_link *link, const Terrace__Rotate *r,
+    Terrace__CertReq **req)
+{
+	static const uint8_t none[TR_TOKEN_ID_SIZE];
+	const struct rep_unit *unit = rep_unit_find(node, link->peer);
+	struct tr_bytes want = rep_bytes(r->want.data, r->want.len);
+	struct tr_key pk;
+
+	if (unit == NULL || !unit->has_cert || link->way != REP_WAY_DOWN || link->is_bundle ||
+	    link->peer_serial != unit->cert.serial || !node->cert.registered)
+		return "not by the key in use";
+	if (wire_cert_req_decode(node->arena, want, req) != 0)
+		return "malformed request";
+	memcpy(pk.b, (*req)->sign_pk.data, 32);
+	if (!rep_enroll_verify(rep_bytes(none, sizeof(none)), want, rep_bytes(r->self_sig.data, r->self_sig.len), &pk))
+		return "request is not signed by its key";
+	return NULL;
+}
+
+int rep_on_rotate(struct rep_node *node, struct rep_link *link, const Terrace__Rotate *r)
+{
+	const struct rep_unit *unit = rep_unit_find(node, link->peer);
+	Terrace__CertReq *req;
+	struct rep_cert had;
+	const char *why = judge(node, link, r, &req);
+
+	if (why == NULL && rep_trust_cert(node, link->peer, r->serial, &had) == 0) {
+		if (memcmp(had.sign_pk.b, req->sign_pk.data, 32) == 0) { /* the answer was lost */
+			rep_link_cert(node, link, link->peer, r->serial);
+			return 0;
+		}
+		why = "that number is taken";
+	}
+	if (why == NULL && (r->serial <= unit->serial_max || r->serial > unit->serial_max + TR_CERTS_MAX))
+		why = "not the next number";
+	if (why == NULL)
+		why = rep_on_issue(node, link->peer, unit->cert.caps, r->serial, req, r->prev_sig.data);
+	if (why != NULL) {
+		rep_node_trace(node, REP_TRACE_REKEY_REFUSED, link->peer, r->serial, 0, why);
+		return 0;
+	}
+	rep_link_cert(node, link, link->peer, r->serial);
+	return 0;
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "replication/seat.h"
+
+#include <string.h>
+
+#include "proto/err.h"
+#include "replication/batch.h"
+#include "replication/cut.h"
+#include "replication/cut_fold.h"
+#include "replication/cut_write.h"
+#include "replication/keys.h"
+#include "replication/link.h"
+#include "replication/log.h"
+#include "replication/on.h"
+#include "replication/own.h"
+#include "replication/trust.h"
+#include "replication/unit.h"
+
+/* -------------------------------------------------- certificates of one unit */
+
+struct cursor {
+	uint8_t last[12];
+	bool after;
+};
+
+/* The next serial of the unit above the cursor's. */
+static bool next_cert(struct rep_node *node, struct tr_nid nid, struct cursor *c, struct rep_cert *out)
+{
+	struct tr_bytes key, row;
+
+	if (!c->after)
+		wire_put_be64(c->last, nid.v);
+	if (rep_seek(node->view, REP_T_CERT, rep_bytes(c->last, c->after ? 12 : 8), c->after, &key, &row) != 0 ||
+	    key.size != 12 || wire_get_be64(key.data) != nid.v || rep_cert_decode(row, out) != 0)
+		return false;
+	memcpy(c->last, key.data, 12);
+	c->after = true;
+	return true;
+}
+
+/* -------------------------------------------------------- keys that may connect */
+
+static void allow(struct rep_node *node, struct rep_unit *unit)
+{
+	struct cursor c = {{0}, false};
+	struct rep_cert cert;
+
+	unit->keys_dirty = false;
+	while (next_cert(node, unit->nid, &c, &cert)) {
+		bool is_now = cert.serial == unit->cert.serial || (unit->has_next && cert.serial == unit->next.serial);
+
+		rep_trust_allow(node, &cert.curve_pk, is_now && !rep_cut_is_cut(node, unit->nid, cert.serial));
+	}
+}
+
+void rep_seat_start(struct rep_node *node)
+{
+	for (size_t i = 0; i < node->unit_count; i++)
+		if (node->units[i]->has_cert && node->units[i]->parent.v == node->cert.nid.v)
+			allow(node, node->units[i]);
+}
+
+/* --------------------------------------------------------------------- sessions */
+
+/* A key that was replaced, or cut: its holder is told, with the proof, and shut out. */
+static void end_stale(struct rep_node *node, struct rep_link *link)
+{
+	const struct rep_unit *unit = rep_unit_find(node, link->peer);
+	const char *why = NULL;
+
+	if (unit == NULL || !unit->has_cert || link->session == 0)
+		return;
+	if (unit->cert.registered && link->peer_serial < unit->cert.serial)
+		why = "a newer key";
+	else if (rep_cut_is_cut(node, link->peer, link->peer_serial))
+		why = "revoked";
+	if (why == NULL)
+		return;
+	if (link->state == REP_LINK_LIVE || link->state == REP_LINK_COMPARE)
+		rep_link_cert(node, link, unit->nid, unit->cert.serial);
+	rep_on_bye_send(node, link, link->session, why);
+	rep_link_down(node, link, true, why);
+}
+
+/* ------------------------------------------------------------------ the own chair */
+
+static void look_at_self(struct rep_node *node)
+{
+	const struct rep_unit *self = rep_unit_find(node, node->cert.nid);
+	struct rep_effect fx = {.kind = REP_FX_REKEYED};
+	struct cursor c = {{0}, false};
+	struct rep_cert cert, mine = {.serial = 0};
+	bool is_mine = false;
+
+	node->is_cut = rep_cut_is_cut(node, self->nid, node->cert.serial);
+	for (int i = 0; node->has_pending && i < TR_CERTS_MAX && next_cert(node, self->nid, &c, &cert); i++)
+		if (cert.serial > node->cert.serial && memcmp(cert.sign_pk.b, node->pending.sign_pk.b, 32) == 0) {
+			is_mine = true;
+			mine = cert;
+		}
+	if (is_mine && !node->is_switching) {
+		node->is_switching = true; /* the last that the old key signs is signed in this commit */
+		for (size_t i = 1; i < node->link_count; i++)
+			if (node->links[i]->state == REP_LINK_LIVE || node->links[i]->state == REP_LINK_COMPARE)
+				rep_link_cert(node, node->links[i], node->cert.nid, mine.serial);
+		rep_node_trace(node, REP_TRACE_REKEYED, node->cert.nid, node->cert.serial, 0, NULL);
+		rep_batch_put(node->batch, &fx);
+	}
+	if (is_mine || node->is_fenced || !self->cert.registered || self->cert.serial <= node->cert.serial)
+		return;
+	node->is_fenced = true;
+	rep_node_trace(node, REP_TRACE_SEAT_OLD, node->cert.nid, node->cert.serial, self->cert.serial, NULL);
+	if (node->links[0]->session != 0)
+		rep_on_bye_send(node, node->links[0], node->links[0]->session, "an older key");
+	rep_link_down(node, node->links[0], true, "a newer key of this unit is registered");
+	rep_link_state(node, node->links[0], REP_LINK_FENCED, "a newer key of this unit is registered");
+}
+
+/* ------------------------------------------------------------- the former key */
+
+/*
+ * Everything that the new seat had of the old key's logs when it first spoke
+ * is here.  Until then a CUT would set aside what is only late.
+ */
+static bool is_complete(const struct rep_node *node, const struct rep_link *link)
+{
+	const struct rep_unit *unit = rep_unit_find(node, link->peer);
+
+	if (!link->was_equal && !link->peer_done)
+		return false;
+	for (const struct rep_log *log = rep_log_get(node, unit->first_own_log); log != NULL && !link->was_equal;
+	     log = rep_log_get(node, log->next_by_author)) {
+		uint32_t at;
+		size_t pos;
+
+		if (rep_map_first(&link->frontier, log->handle, &pos, &at) && link->frontier_seq[at] > log->seq)
+			return false;
+	}
+	return true;
+}
+
+static void cut_former(struct rep_node *node, struct rep_link *link)
+{
+	struct rep_unit *unit = rep_unit_find(node, link->peer);
+	struct cursor c = {{0}, false};
+	struct rep_cert cert;
+
+	if (unit == NULL || !unit->has_cert || unit->parent.v != node->cert.nid.v || !unit->cert.registered ||
+	    link->peer_serial != unit->cert.serial || unit->cert.serial < 2 || !is_complete(node, link))
+		return;
+	link->cut_epoch = link->epoch;
+	while (next_cert(node, unit->nid, &c, &cert) && cert.serial < unit->cert.serial)
+		if (!rep_cut_is_mine(node, unit->nid, unit->nid, cert.serial)) {
+			rep_cut_write(node, unit->nid, cert.serial, REP_CUT_REJOIN, NULL);
+			rep_node_trace(node, REP_TRACE_SEAT_NEW, unit->nid, cert.serial, unit->cert.serial, NULL);
+		}
+}
+
+void rep_seat_bundle(struct rep_node *node, struct rep_link *file)
+{
+	if (file->way == REP_WAY_DOWN)
+		cut_former(node, file);
+}
+
+/* -------------------------------------------------------------------- a new key */
+
+void rep_seat_pending(struct rep_node *node, const struct rep_rekey *keys)
+{
+	node->pending = *keys;
+	node->has_pending = node->seats_dirty = true;
+	node->links[0]->rekey_epoch = 0;
+}
+
+static void ask(struct rep_node *node, struct rep_link *up)
+{
+	Terrace__Msg msg = TERRACE__MSG__INIT;
+	Terrace__Rotate r = TERRACE__ROTATE__INIT;
+	Terrace__CertReq req = TERRACE__CERT_REQ__INIT;
+	struct rep_cert next = node->cert;
+	uint8_t want[TR_CERT_REQ_BYTES_MAX], self_sig[64], prev_sig[64];
+
+	up->rekey_epoch = up->epoch;
+	next.serial = (up->serial_max > node->cert.serial ? up->serial_max : node->cert.serial) + 1;
+	next.sign_pk = node->pending.sign_pk;
+	next.curve_pk = node->pending.curve_pk;
+	next.seal_pk = node->pending.seal_pk;
+	req.sign_pk = (ProtobufCBinaryData){32, next.sign_pk.b};
+	req.curve_pk = (ProtobufCBinaryData){32, next.curve_pk.b};
+	req.seal_pk = (ProtobufCBinaryData){32, next.seal_pk.b};
+	memcpy(self_sig, node->pending.self_sig, sizeof(self_sig));
+	rep_cert_rekey_sign(&next, &node->keys, prev_sig);
+	r.want = (ProtobufCBinaryData){terrace__cert_req__pack(&req, want), want};
+	r.self_sig = (ProtobufCBinaryData){64, self_sig};
+	r.prev_sig = (ProtobufCBinaryData){64, prev_sig};
+	r.serial = next.serial;
+	msg.m_case = TERRACE__MSG__M_ROTATE;
+	msg.rotate = &r;
+	rep_link_send(node, up, &msg);
+	rep_node_trace(node, REP_TRACE_REKEY_ASKED, node->cert.nid, next.serial, 0, NULL);
+}
+
+/* -------------------------------------------------------------------- once a commit */
+
+void rep_seat_flush(struct rep_node *node)
+{
+	struct rep_link *up = node->links[0];
+
+	if (node->seats_dirty) {
+		node->seats_dirty = false;
+		for (size_t i = 0; i < node->unit_count; i++)
+			if (node->units[i]->keys_dirty && node->units[i]->parent.v == node->cert.nid.v)
+				allow(node, node->units[i]);
+		for (size_t i = 1; i < node->link_count; i++)
+			end_stale(node, node->links[i]);
+		look_at_self(node);
+	}
+	for (size_t i = 1; i < node->link_count; i++)
+		if (node->links[i]->state == REP_LINK_LIVE && node->links[i]->cut_epoch != node->links[i]->epoch)
+			cut_former(node, node->links[i]);
+	rep_cut_extend(node);
+	rep_cut_fold(node);
+	if (node->has_pending && !node->is_switching && !node->is_fenced && up->state == REP_LINK_LIVE &&
+	    up->rekey_epoch != up->epoch)
+		ask(node, up);
+}
