@@ -10,26 +10,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define EXIT_DAMAGED 65
+
 /* --- this store --- */
 
 static int verify_verdict(const json_t *data)
 {
 	const json_t *values = json_object_get(data, "values");
 	const json_t *compared = json_object_get(data, "compared");
-	bool bad = json_array_size(json_object_get(data, "bad")) > 0 ||
-		   tc_view_int(values, "bad") > 0 ||
-		   tc_view_int(compared, "differ") > 0 ||
-		   tc_view_int(compared, "missing_here") > 0;
+	const json_t *audit = json_object_get(compared, "audit");
+	long long left = (long long)tc_view_int(data, "bad_count") - (long long)tc_view_int(data, "repaired");
 
-	return bad ? 1 : 0;
+	if (left > 0 || tc_view_int(values, "bad") > 0)
+		return EXIT_DAMAGED;
+	return tc_view_int(compared, "differ") > 0 || tc_view_int(compared, "missing_here") > 0 ||
+		       tc_view_int(audit, "under_way") > 0
+		   ? 1
+		   : 0;
 }
 
 static void show_bad(const struct tc_run *run, const json_t *bad)
 {
 	const struct tc_col cols[] = {
+	    {"what", _("WHAT"), 0},
+	    {"record", _("RECORD"), 0},
 	    {"log", _("LOG"), 0},
 	    {"seq", "#", TC_COL_RIGHT},
 	    {"error", _("ERROR"), TC_COL_TRUNC},
+	    {"repair", _("REPAIR"), 0},
+	    {"from", _("FROM"), 0},
 	};
 	struct tc_out *out =
 	    tc_out_open(run, cols, sizeof(cols) / sizeof(cols[0]));
@@ -38,11 +47,48 @@ static void show_bad(const struct tc_run *run, const json_t *bad)
 		const json_t *row = json_array_get(bad, i);
 
 		tc_out_row(out, -1);
-		tc_out_value(out, json_object_get(row, "log"));
-		tc_out_value(out, json_object_get(row, "seq"));
-		tc_out_value(out, json_object_get(row, "error"));
+		for (size_t k = 0; k < sizeof(cols) / sizeof(cols[0]); k++)
+			tc_out_value(out, json_object_get(row, cols[k].key));
 	}
 	tc_out_close(out);
+}
+
+/* What an audit over the link says: which records, nothing else of them. */
+static void show_audit(const struct tc_run *run, const json_t *compared)
+{
+	const struct tc_col cols[] = {
+	    {"scope", _("SCOPE"), 0},
+	    {"kind", _("KIND"), 0},
+	    {"record", _("RECORD"), 0},
+	    {"state", _("STATE"), 0},
+	};
+	const json_t *audit = json_object_get(compared, "audit");
+	const json_t *rows = json_object_get(audit, "records_differ");
+	struct tc_out *out;
+
+	if (!json_is_object(audit)) {
+		tc_out_remark(run, _("State was not compared: %s."), tc_view_text(compared, "not_audited"));
+		return;
+	}
+	printf(_("state     %lld domains with %lld records compared: %lld equal, %lld differ\n"),
+	    (long long)tc_view_int(audit, "domains"), (long long)tc_view_int(audit, "records"),
+	    (long long)tc_view_int(audit, "equal"), (long long)tc_view_int(audit, "differ"));
+	if (tc_view_int(audit, "under_way") > 0)
+		tc_out_remark(run, _("%lld domains were not compared: changes are under way. Try again later."),
+		    (long long)tc_view_int(audit, "under_way"));
+	if (json_array_size(rows) == 0)
+		return;
+	out = tc_out_open(run, cols, sizeof(cols) / sizeof(cols[0]));
+	for (size_t i = 0; i < json_array_size(rows); i++) {
+		const json_t *row = json_array_get(rows, i);
+
+		tc_out_row(out, -1);
+		for (size_t k = 0; k < sizeof(cols) / sizeof(cols[0]); k++)
+			tc_out_value(out, json_object_get(row, cols[k].key));
+	}
+	tc_out_close(out);
+	if (json_is_true(json_object_get(audit, "more")))
+		tc_out_remark(run, "%s", _("Further records differ."));
 }
 
 static void show_verify(const struct tc_run *run, const json_t *data)
@@ -68,8 +114,13 @@ static void show_verify(const struct tc_run *run, const json_t *data)
 		    (long long)tc_view_int(compared, "waiting"),
 		    (long long)tc_view_int(compared, "differ"),
 		    (long long)tc_view_int(compared, "missing_here"));
+	if (json_is_object(compared))
+		show_audit(run, compared);
 	if (json_array_size(bad) > 0)
 		show_bad(run, bad);
+	if (tc_view_int(data, "repaired") > 0)
+		tc_out_remark(run, _("%lld of %lld repaired."), (long long)tc_view_int(data, "repaired"),
+		    (long long)tc_view_int(data, "bad_count"));
 	if (verify_verdict(data) == 0)
 		tc_out_remark(run, "%s", _("CLEAN"));
 	else
@@ -335,15 +386,31 @@ int tc_cmd_verify(struct tc_run *run)
 	static const struct tc_view view = {.cmd = "verify",
 	    .show = show_verify,
 	    .verdict = verify_verdict};
+	static const struct tc_view repair = {.cmd = "repair",
+	    .show = show_verify,
+	    .verdict = verify_verdict};
 	const char *socket = tc_args_get(run, "against-socket");
+	bool mends = tc_args_has(run, "repair");
+	struct tc_run mending = *run;
+	struct tc_cmd writes;
 	json_t *args;
 	int rc;
 
 	if (socket != NULL)
 		return compare_sockets(run, socket);
 	args = tc_mem_json(json_object());
-	tc_mem_set_text(args, "against", tc_args_get(run, "against"));
-	rc = tc_view_run(run, &view, args);
+	if (mends) {
+		if (tc_args_has(run, "dry-run"))
+			tc_mem_set(args, "dry_run", json_true());
+	} else {
+		tc_mem_set_text(args, "against", tc_args_get(run, "against"));
+		if (tc_args_word(run, 0) != NULL)
+			tc_mem_set_text(args, "unit", tc_args_word(run, 0));
+	}
+	writes = *run->cmd;
+	writes.flags &= ~(unsigned)TC_CMD_READS; /* what mends asks the socket that may change something */
+	mending.cmd = &writes;
+	rc = tc_view_run(mends ? &mending : run, mends ? &repair : &view, args);
 	json_decref(args);
 	return rc;
 }

@@ -196,7 +196,7 @@ td_ctl_verb td_ctl_conflicts, td_ctl_conflict_resolve;
 td_ctl_verb td_ctl_policy_show, td_ctl_policy_send;
 td_ctl_verb td_ctl_directive_send, td_ctl_directive_list, td_ctl_directive_status;
 td_ctl_verb td_ctl_directive_step, td_ctl_directive_issuer_step;
-td_ctl_verb td_ctl_export, td_ctl_digests, td_ctl_verify;
+td_ctl_verb td_ctl_export, td_ctl_digests, td_ctl_verify, td_ctl_repair;
 td_ctl_verb td_ctl_bundle_export, td_ctl_bundle_import, td_ctl_bundle_inspect;
 td_ctl_verb td_ctl_store_stat, td_ctl_store_backup;
 td_ctl_verb td_ctl_reload, td_ctl_config_show, td_ctl_log_level, td_ctl_stop_verb;

@@ -44,6 +44,7 @@ static const struct verb {
     {"bundle import", td_ctl_bundle_import},
     {"bundle inspect", td_ctl_bundle_inspect},
     {"verify", td_ctl_verify},
+    {"repair", td_ctl_repair},
     {"digests", td_ctl_digests},
     {"store stat", td_ctl_store_stat},
     {"store backup", td_ctl_store_backup},

@@ -243,6 +243,20 @@ void td_engine_invite(struct td_engine *engine, struct rep_invite *invite, td_re
 	ask(engine, &event, &invite->ticket, fn, arg);
 }
 
+void td_engine_mend(struct td_engine *engine, struct rep_mend *mend, td_reply_fn *fn, void *arg)
+{
+	struct rep_event event = {.kind = REP_EV_MEND, .mend = mend};
+
+	ask(engine, &event, &mend->ticket, fn, arg);
+}
+
+void td_engine_audit(struct td_engine *engine, struct rep_audit_ask *audit, td_reply_fn *fn, void *arg)
+{
+	struct rep_event event = {.kind = REP_EV_AUDIT, .audit = audit};
+
+	ask(engine, &event, &audit->ticket, fn, arg);
+}
+
 void td_engine_pause(struct td_engine *engine, struct tr_nid peer, enum rep_pause what)
 {
 	struct rep_event event = {.kind = REP_EV_PAUSE, .peer = peer, .pause = what};

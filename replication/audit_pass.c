@@ -161,7 +161,7 @@ static int next(struct rep_node *node, struct rep_audit_pass *pass, size_t *byte
 	struct tr_nid scope;
 	struct tr_hash state;
 	uint8_t lane;
-	int rc = rep_seek(node->view, REP_T_REC, rep_bytes(pass->key, pass->started ? sizeof(pass->key) : 0),
+	int rc = rep_seek(node->raw, REP_T_REC, rep_bytes(pass->key, pass->started ? sizeof(pass->key) : 0),
 	    pass->started, &key, NULL);
 
 	if (rc != 0)
@@ -170,15 +170,15 @@ static int next(struct rep_node *node, struct rep_audit_pass *pass, size_t *byte
 		return TR_E_DAMAGED;
 	memcpy(pass->key, key.data, key.size);
 	pass->started = true;
-	rc = rep_get(node->view, REP_T_REC, rep_bytes(pass->key, sizeof(pass->key)), &row);
+	rc = rep_get(node->raw, REP_T_REC, rep_bytes(pass->key, sizeof(pass->key)), &row);
 	if (rc != 0)
 		return rc == TR_E_IO ? rc : 0;
 	if (!rep_record_home(row, &scope, &lane) || (sum = rep_audit_find(pass, scope, lane)) == NULL)
 		return 0;
 	*bytes += row.size;
-	rc = rep_record_load(node->record, node->view, pass->key[0], (const struct tr_rec_id *)(pass->key + 1));
+	rc = rep_record_load(node->record, node->raw, pass->key[0], (const struct tr_rec_id *)(pass->key + 1));
 	if (rc == 0)
-		rc = rep_record_state_hash(node->record, node->view, &state);
+		rc = rep_record_state_hash(node->record, node->raw, &state);
 	if (rc != 0)
 		return rc == TR_E_IO || rc == TR_E_NOMEM ? rc : 0;
 	return add_record(pass, sum, node->record, &state);

@@ -14,6 +14,12 @@
 #define ID_SIZE sizeof(struct tr_rec_id)
 #define OPS_KEY (ID_SIZE + 12)
 
+/*
+ * Reads go past the step's watch (node.h): a row that cannot be read is what is
+ * looked for here, and must not fail the step.  rep_mend_on() fails it for what
+ * is no damage.
+ */
+
 /* --------------------------------------------------------------- list of ops */
 
 /* The op in that place, decoded.  0; TR_E_NOTFOUND: there is none; others. */
@@ -28,7 +34,7 @@ static int op_at(struct rep_node *node, uint32_t handle, uint64_t seq, struct re
 		return TR_E_NOTFOUND;
 	if (seq > log->seq)
 		return rep_op_decode(op, rep_own_entry(log->open, (uint32_t)(seq - log->seq - 1)));
-	rc = rep_chain_find(node->view, handle, seq, &row);
+	rc = rep_chain_find(node->raw, handle, seq, &row);
 	if (rc != 0)
 		return rc == TR_E_NOTFOUND ? TR_E_GAP : rc;
 	wire_arena_reset(node->arena);
@@ -48,7 +54,7 @@ static int mend_list(struct rep_node *node, const struct tr_rec_id *id)
 	int rc;
 
 	memcpy(at, id->b, ID_SIZE);
-	while ((rc = rep_seek(node->view, REP_T_OPS, from, after, &key, NULL)) == 0) {
+	while ((rc = rep_seek(node->raw, REP_T_OPS, from, after, &key, NULL)) == 0) {
 		if (key.size != OPS_KEY || memcmp(key.data, id->b, ID_SIZE) != 0)
 			return 0;
 		memcpy(at, key.data, OPS_KEY);
@@ -76,7 +82,7 @@ static int mend_index(struct rep_node *node, const struct rep_fault *fault, bool
 		return rc;
 	if (memcmp(node->op->rec.b, fault->rec.b, ID_SIZE) != 0)
 		return TR_E_NOTFOUND;
-	if (rep_get(node->view, REP_T_OPS, rep_key_bytes(&key), &row) == 0)
+	if (rep_get(node->raw, REP_T_OPS, rep_key_bytes(&key), &row) == 0)
 		return 0;
 	rep_node_put(node, REP_T_OPS, rep_key_bytes(&key), rep_bytes("", 0));
 	rep_node_trace_rec(node, REP_TRACE_INDEX_REPAIRED, (struct tr_nid){0}, node->op->type, &fault->rec,
@@ -90,12 +96,12 @@ static int mend_index(struct rep_node *node, const struct rep_fault *fault, bool
 static int mend_record(struct rep_node *node, const struct tr_rec_id *id, bool *changed)
 {
 	struct rep_overlay *made = NULL;
-	int rc = rep_verify_record(node, node->view, id, &made);
+	int rc = rep_verify_record(node, node->raw, id, &made);
 
 	if (rc == TR_E_DAMAGED || rc == TR_E_GAP) {
 		rc = mend_list(node, id);
 		if (rc == 0)
-			rc = rep_verify_record(node, node->view, id, &made);
+			rc = rep_verify_record(node, node->raw, id, &made);
 	}
 	if (rc != TR_E_DIFFERS)
 		return rc;
@@ -115,9 +121,11 @@ static void put_source(struct rep_node *node, const struct rep_key *key, const s
 	uint8_t row[ID_SIZE * REP_TWINS_MAX];
 	struct tr_bytes old = {NULL, 0};
 	size_t at = 0;
+	int rc = rep_get(node->raw, REP_T_SRC, rep_key_bytes(key), &old);
 
-	if (rep_get(node->view, REP_T_SRC, rep_key_bytes(key), &old) != 0 || old.size % ID_SIZE != 0 ||
-	    old.size > sizeof(row))
+	if (rc == TR_E_IO)
+		rep_node_fail(node, rc);
+	if (rc != 0 || old.size % ID_SIZE != 0 || old.size > sizeof(row))
 		old.size = 0;
 	if (rep_verify_lists(&old, id) || old.size == sizeof(row))
 		return;
@@ -136,10 +144,10 @@ static int mend_lookup(struct rep_node *node, const struct rep_fault *fault, boo
 	bool is_case = fault->what == REP_FAULT_SOURCE;
 	struct rep_key key;
 	bool missing = false;
-	int rc = rep_record_load(node->record, node->view, is_case ? TR_KIND_CASE : TR_KIND_DIRECTIVE, &fault->rec);
+	int rc = rep_record_load(node->record, node->raw, is_case ? TR_KIND_CASE : TR_KIND_DIRECTIVE, &fault->rec);
 
 	if (rc == 0)
-		rc = rep_verify_lookup(node->view, node->record, &missing);
+		rc = rep_verify_lookup(node->raw, node->record, &missing);
 	if (rc != 0 || !missing)
 		return rc;
 	for (uint16_t i = 0; i < node->record->cand_count; i++) {
@@ -167,7 +175,7 @@ static int mend_extra(struct rep_node *node, const struct rep_fault *fault, bool
 
 	if (table == REP_T_DIR && key.size == 2 * ID_SIZE)
 		row = rep_bytes(key.data + ID_SIZE, ID_SIZE);
-	else if (table == REP_T_SRC && rep_get(node->view, table, key, &row) != 0)
+	else if (table == REP_T_SRC && rep_get(node->raw, table, key, &row) != 0)
 		row.size = 0;
 	n = row.size <= sizeof(had) ? row.size / ID_SIZE : 0;
 	if (n > 0)
@@ -177,7 +185,7 @@ static int mend_extra(struct rep_node *node, const struct rep_fault *fault, bool
 		int rc;
 
 		memcpy(id.b, had + i * ID_SIZE, ID_SIZE);
-		rc = rep_verify_stands(node->view, table, key, &id, node->record, &stands);
+		rc = rep_verify_stands(node->raw, table, key, &id, node->record, &stands);
 		if (rc != 0)
 			return rc;
 		if (stands) {

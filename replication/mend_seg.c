@@ -100,8 +100,11 @@ static size_t collect(struct rep_node *node, struct rep_link *link, struct rep_l
 		struct rep_chain_row row;
 		Terrace__Seg *seg;
 
-		if (rep_chain_find(node->view, log->handle, seq, &row) != 0 ||
-		    wire_seg_decode(node->arena, row.bytes, &seg) != 0 || (n > 0 && bytes + row.bytes.size > SERVE_BYTES))
+		int rc = rep_chain_find(node->raw, log->handle, seq, &row);
+
+		if (rc == TR_E_IO)
+			rep_node_fail(node, rc);
+		if (rc != 0 || wire_seg_decode(node->arena, row.bytes, &seg) != 0 || (n > 0 && bytes + row.bytes.size > SERVE_BYTES))
 			break;
 		for (size_t i = 0; i < seg->n_ctx; i++)
 			if (rep_log_get(node, seg->ctx[i]->log) != NULL)
@@ -160,7 +163,7 @@ static bool is_named(struct rep_node *node, const struct rep_log *log, struct re
 
 	if (last == log->seq)
 		return memcmp(seg->hash.b, log->head.b, sizeof(seg->hash.b)) == 0;
-	if (rep_verify_row(node->view, log, last + 1, arena, &row, &msg) != 0 || msg->n_ctx > TR_VECTOR_MAX ||
+	if (rep_verify_row(node->raw, log, last + 1, arena, &row, &msg) != 0 || msg->n_ctx > TR_VECTOR_MAX ||
 	    msg->count > TR_SEG_OPS_MAX)
 		return true; /* damaged as well: the signature alone says it, and the next one's repair */
 	next.count = msg->count;
@@ -174,7 +177,7 @@ static bool is_named(struct rep_node *node, const struct rep_log *log, struct re
 
 		e->log = msg->ctx[next.ctx_count]->log;
 		e->seq = msg->ctx[next.ctx_count]->seq;
-		if (rep_log_get(node, e->log) == NULL || rep_chain_find(node->view, e->log, e->seq, &other) != 0)
+		if (rep_log_get(node, e->log) == NULL || rep_chain_find(node->raw, e->log, e->seq, &other) != 0)
 			return true;
 		memcpy(e->h16, other.hash.b, sizeof(e->h16));
 	}

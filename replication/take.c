@@ -292,6 +292,32 @@ static int verify(struct rep_node *node, struct rep_link *link, const struct rep
 	return rc;
 }
 
+/* A stored segment that may be damaged: that fails no step, not to be able to read does. */
+static int peek(struct rep_node *node, const struct rep_log *row, uint64_t seq, struct rep_chain_row *out)
+{
+	int rc = rep_chain_find(node->raw, row->handle, seq, out);
+
+	if (rc != 0 && rc != TR_E_NOTFOUND && rc != TR_E_DAMAGED)
+		rep_node_fail(node, rc);
+	return rc;
+}
+
+/* What the segment names can be read. */
+static bool has_ctx(struct rep_node *node, const struct rep_link *link, const Terrace__Seg *msg)
+{
+	for (size_t i = 0; i < msg->n_ctx; i++) {
+		struct rep_log *other = rep_link_theirs(node, link, msg->ctx[i]->log);
+		struct rep_log *row = other != NULL ? rep_branch_first(node, other) : NULL;
+		struct rep_chain_row seg;
+
+		for (; row != NULL; row = rep_branch_next(node, row))
+			if (msg->ctx[i]->seq > row->fork && msg->ctx[i]->seq <= row->seq &&
+			    peek(node, row, msg->ctx[i]->seq, &seg) != 0)
+				return false;
+	}
+	return true;
+}
+
 /* One whose row here is damaged: checked as it was when it came first. */
 static int take_again(struct rep_node *node, struct rep_link *link, struct rep_log *log,
     const Terrace__Seg *msg, struct rep_chain_seg *seg)
@@ -302,9 +328,11 @@ static int take_again(struct rep_node *node, struct rep_link *link, struct rep_l
 
 	if (!is_whole(seg))
 		return TR_E_FORGED;
-	rc = rep_chain_tip(node, node->view, log, seg->first - 1, &tip);
+	if (!has_ctx(node, link, msg))
+		return TR_E_BUSY; /* that is mended first */
+	rc = rep_chain_tip(node, node->raw, log, seg->first - 1, &tip);
 	if (rc != 0)
-		return TR_E_GAP;
+		return TR_E_BUSY;
 	rc = rep_trust_cert(node, log->id.author, seg->serial, &cert);
 	if (rc == 0)
 		rc = verify(node, link, &tip, msg, seg, &cert);
@@ -402,13 +430,13 @@ static int take_fork(struct rep_node *node, const struct rep_link *link, struct 
 }
 
 /* Held already, in whichever branch. */
-static struct rep_log *find_known(const struct rep_node *node, const struct rep_log *log, const struct rep_chain_seg *seg)
+static struct rep_log *find_known(struct rep_node *node, const struct rep_log *log, const struct rep_chain_seg *seg)
 {
 	uint64_t last = seg->first + seg->count - 1;
 	struct rep_chain_row had;
 
 	for (struct rep_log *row = rep_branch_first(node, log); row != NULL; row = rep_branch_next(node, row))
-		if (last > row->fork && last <= row->seq && rep_chain_find(node->view, row->handle, last, &had) == 0 &&
+		if (last > row->fork && last <= row->seq && peek(node, row, last, &had) == 0 &&
 		    had.last == last && rep_chain_is_signed(&had, seg->sig))
 			return row;
 	return NULL;

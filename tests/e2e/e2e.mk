@@ -7,5 +7,11 @@ $(E2E_TOOLS): %: %.o
 	@echo "  LD    $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call pkg,--libs,libzmq libsodium)
 
-check-e2e: $(B)/terraced $(B)/terracectl $(E2E_TOOLS) ## end to end with real processes; E2E=kill runs one
+E2E_ROT := $(addprefix $(B)/,daemon/store.o daemon/store_file.o daemon/store_lock.o daemon/store_say.o \
+	daemon/store_seal.o daemon/store_stat.o daemon/sys.o daemon/fsfile.o)
+$(B)/tests/e2e/rot: $(B)/tests/e2e/rot.o $(E2E_ROT) $(LIB_REP) $(LIB_PROTO)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call pkg,--libs,lmdb libxxhash $(PKGS_PROTO)) -lunistring
+
+check-e2e: $(B)/terraced $(B)/terracectl $(E2E_TOOLS) $(B)/tests/e2e/rot ## end to end with real processes; E2E=kill runs one
 	$(Q)python3 tests/e2e/run.py $(abspath $(B)) $(E2E)
