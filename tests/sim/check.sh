@@ -1,21 +1,48 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# check BUILD SEEDS FROM STEPS JOBS -- the stories, then the seeds; ends with
-# "sim: N passed, M failed".
+# check BUILD SEEDS FROM STEPS JOBS -- stories and scenarios, refused scenario files, then the seeds; ends
+# with "sim: N passed, M failed".
 set -u
 
 dir=$1/tests/sim
 passed=0
 failed=0
+ok() {
+	echo "  ok    $1"
+	passed=$((passed + 1))
+}
+bad() {
+	echo "  FAIL  $1"
+	failed=$((failed + 1))
+}
 for source in tests/sim/story_*.c; do
 	story=$dir/$(basename "$source" .c)
 	if "$story" >"$story.log" 2>&1; then
-		echo "  ok    $(basename "$story"): $(tail -1 "$story.log")"
-		passed=$((passed + 1))
+		ok "$(basename "$story"): $(tail -1 "$story.log")"
 	else
 		tail -5 "$story.log"
-		echo "  FAIL  $(basename "$story") (log: $story.log)"
-		failed=$((failed + 1))
+		bad "$(basename "$story") (log: $story.log)"
+	fi
+done
+for scenario in tests/sim/scenarios/*.scn; do
+	log=$dir/$(basename "$scenario").log
+	if "$dir/sim" --scenario "$scenario" >"$log" 2>&1; then
+		passed=$((passed + 1))
+	else
+		cat "$log"
+		bad "$scenario"
+	fi
+done
+echo "  ok    $(find tests/sim/scenarios -maxdepth 1 -name '*.scn' | wc -l) scenarios"
+# Each refused file says in its first line, behind "#! ", where and what: LINE:COL: TEXT
+for scenario in tests/sim/scenarios/refused/*.scn; do
+	want="$scenario:$(sed -n '1s/^#! //p' "$scenario")"
+	got=$("$dir/sim" --scenario "$scenario" 2>&1)
+	rc=$?
+	if [ $rc -eq 65 ] && [ "$got" = "$want" ]; then
+		passed=$((passed + 1))
+	else
+		bad "$scenario: exit $rc, says: $got"
 	fi
 done
 "$dir/sim" --seeds "$2" --from "$3" --steps "$4" --jobs "$5" >"$dir/seeds.log" 2>&1

@@ -13,12 +13,14 @@
 static struct sim_fault sim_fault_evil = {"evil", 150, "a street's relay forges, truncates, replays, reorders, withholds, lies"};
 static struct sim_part part;
 
-static const char *const NAMES[EVIL_TRICKS] = {"drop-up", "drop-down", "freeze", "strip", "replay", "swap", "twice",
-    "flip", "cut-segment", "frontier", "foreign", "handle", "session", "equal", "leap", "no-head", "no-receipt"};
-
-const char *sim_evil_name(enum evil_trick trick)
+const char *sim_evil_name(enum evil_trick trick, char out[static 16])
 {
-	return NAMES[trick];
+	const char *at = EVIL_TRICK_NAMES;
+
+	for (unsigned i = 0; i < trick; i++)
+		at += strcspn(at, "|") + 1;
+	snprintf(out, 16, "%.*s", (int)strcspn(at, "|"), at);
+	return out;
 }
 
 struct evil *sim_evil(struct sim_world *world)
@@ -47,6 +49,7 @@ static void draw_tricks(struct sim_world *world, struct evil *evil, struct sim_r
 {
 	unsigned often = sim_rng_chance(rng, 300) ? 1000 : 50 + (unsigned)sim_rng_below(rng, 300);
 	unsigned child = (unsigned)sim_rng_below(rng, world->host_count);
+	char name[16];
 
 	memset(evil->chance, 0, sizeof(evil->chance));
 	/* A few at a time: a relay that does everything at once is cut off at once. */
@@ -55,9 +58,17 @@ static void draw_tricks(struct sim_world *world, struct evil *evil, struct sim_r
 		bool is_rare = trick == EVIL_FLIP || trick == EVIL_REPLAY || trick == EVIL_SESSION || trick == EVIL_TWICE;
 
 		evil->chance[trick] = is_rare && often > 200 ? 200 : often;
-		sim_log(world, evil->host, "evil: %s, %u of 1000", NAMES[trick], evil->chance[trick]);
+		sim_log(world, evil->host, "evil: %s, %u of 1000", sim_evil_name(trick, name), evil->chance[trick]);
 	}
 	evil->victim = world->host[child].parent == evil->host && sim_rng_chance(rng, 500) ? child : SIM_NONE;
+}
+
+static void turn(struct sim_world *world, struct evil *evil, unsigned host)
+{
+	evil->host = host;
+	evil->is_on = evil->was_on = true;
+	evil->rng = sim_rng_make(world->conf.seed, 5);
+	sim_host_crash(world, host, 1); /* its sessions begin anew, in the liar's hands */
 }
 
 /* Turns a street into a liar, or gives the one there is other tricks. */
@@ -65,17 +76,27 @@ static void act_evil(struct sim_world *world, struct sim_rng *rng, unsigned host
 {
 	struct evil *evil = sim_evil(world);
 
-	if (!evil->is_on) {
-		while (host != 0 && world->host[host].level > 1)
-			host = world->host[host].parent;
-		if (host == 0)
-			return;
-		evil->host = host;
-		evil->is_on = evil->was_on = true;
-		evil->rng = sim_rng_make(world->conf.seed, 5);
-		sim_host_crash(world, host, 1); /* its sessions begin anew, in the liar's hands */
-	}
+	while (host != 0 && world->host[host].level > 1)
+		host = world->host[host].parent;
+	if (!evil->is_on && host == 0)
+		return;
+	if (!evil->is_on)
+		turn(world, evil, host);
 	draw_tricks(world, evil, rng);
+}
+
+void sim_evil_set(struct sim_world *world, unsigned host, enum evil_trick trick, unsigned chance, unsigned victim)
+{
+	struct evil *evil = sim_evil(world);
+
+	if (evil->is_on && evil->host != host)
+		sim_evil_over(world);
+	if (!evil->is_on) {
+		memset(evil->chance, 0, sizeof(evil->chance));
+		turn(world, evil, host);
+	}
+	evil->chance[trick] = chance;
+	evil->victim = victim;
 }
 
 /* Long enough for what is withheld to be noticed. */
@@ -170,8 +191,7 @@ static bool excuses(struct sim_world *world, unsigned host, const struct rep_tra
 	return sim_evil_knows(world, host);
 }
 
-/* An honest machine with the liar's store and keys takes its place. */
-static void end(struct sim_world *world)
+void sim_evil_over(struct sim_world *world)
 {
 	struct evil *evil = sim_evil(world);
 
@@ -200,5 +220,5 @@ static const struct sim_action ACTIONS[] = {
     {0},
 };
 static struct sim_part part = {.name = "evil", .faults = FAULTS, .actions = ACTIONS, .tick = tick, .trace = on_trace,
-    .excuses = excuses, .end = end, .free = release};
+    .excuses = excuses, .end = sim_evil_over, .free = release};
 SIM_PART(part)

@@ -17,7 +17,7 @@
 
 /* Each is tried on a frame with its own chance (per mille); 0 = off. */
 enum evil_trick {
-	EVIL_DROP_UP = 0,   /* segments of one scope are withheld from the parent: the tail */
+	EVIL_DROP_UP = 0,   /* segments are withheld from the parent: the tail */
 	EVIL_DROP_DOWN,     /* ... from the children */
 	EVIL_FREEZE,        /* nothing but beats goes down */
 	EVIL_STRIP,         /* bodies of ops are taken out, as if pruned */
@@ -34,8 +34,13 @@ enum evil_trick {
 	EVIL_LEAP,          /* counters, credit, beat, clock in HELLO and WELCOME out of all bounds */
 	EVIL_NO_HEAD,       /* HEADs are withheld */
 	EVIL_NO_RECEIPT,    /* RECEIPTs are withheld */
+	EVIL_DEAF,          /* segments that come to it are never taken, nor acknowledged */
 	EVIL_TRICKS,
 };
+
+/* In the order of the enum. */
+#define EVIL_TRICK_NAMES "drop-up|drop-down|freeze|strip|replay|swap|twice|flip|cut-segment|frontier|foreign|handle|session|" \
+	"equal|leap|no-head|no-receipt|deaf"
 
 struct evil_frame { uint8_t *data; size_t size; };
 
@@ -60,7 +65,11 @@ struct evil {
 };
 
 struct evil *sim_evil(struct sim_world *world);
-const char *sim_evil_name(enum evil_trick trick);
+const char *sim_evil_name(enum evil_trick trick, char out[static 16]);
+/* Turns a relay into a liar with one more trick; victim: SIM_NONE or the unit whose scope is withheld. */
+void sim_evil_set(struct sim_world *world, unsigned host, enum evil_trick trick, unsigned chance, unsigned victim);
+/* An honest machine with the liar's store and keys takes its place. */
+void sim_evil_over(struct sim_world *world);
 /* One end of the connection is the evil one, and it is at it. */
 bool sim_evil_touches(struct sim_world *world, uint64_t conn);
 /* True once a liar has been there: what it made its neighbours believe may last. */

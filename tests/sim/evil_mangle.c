@@ -72,7 +72,8 @@ static void keep(struct evil *evil, struct tr_bytes frame)
 
 /* --- what does not go through at all --- */
 
-static bool is_withheld(struct sim_world *world, struct evil *evil, uint64_t conn, bool up, const Terrace__Msg *msg)
+static bool is_withheld(struct sim_world *world, struct evil *evil, uint64_t conn, bool up, bool from_evil,
+    const Terrace__Msg *msg)
 {
 	unsigned child = world->conn[conn - 1].child;
 
@@ -80,7 +81,7 @@ static bool is_withheld(struct sim_world *world, struct evil *evil, uint64_t con
 	case TERRACE__MSG__M_SEGS:
 		if (evil->victim != SIM_NONE && child != evil->host && child != evil->victim)
 			return false;
-		return roll(evil, up ? EVIL_DROP_UP : EVIL_DROP_DOWN);
+		return roll(evil, !from_evil ? EVIL_DEAF : up ? EVIL_DROP_UP : EVIL_DROP_DOWN);
 	case TERRACE__MSG__M_HEAD: return roll(evil, EVIL_NO_HEAD);
 	case TERRACE__MSG__M_RECEIPT: return roll(evil, EVIL_NO_RECEIPT);
 	case TERRACE__MSG__M_PING:
@@ -273,7 +274,7 @@ void sim_evil_pass(struct sim_world *world, uint64_t conn, bool up, struct tr_by
 		restart_n(evil, conn, up);
 	if (msg->m_case == TERRACE__MSG__M_HELLO && msg->hello->fd.len == 16)
 		memcpy(evil->fd, msg->hello->fd.data, 16);
-	if (is_withheld(world, evil, conn, up, msg))
+	if (is_withheld(world, evil, conn, up, from_evil, msg))
 		goto done;
 	if (from_evil)
 		mangle(world, evil, msg, arena, &room);

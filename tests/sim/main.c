@@ -5,6 +5,7 @@
  *   sim --seeds 200 [--from 1] [--jobs 2]   seeds 1..200; "sim: N passed, M failed"
  *   sim --seed 17 [--steps 80] [--skip 10-20,33-34] [--faults cut,crash] [-v]   one seed again
  *   sim --seed 17 --trace-hash              prints the trace's hash
+ *   sim --scenario FILE [-v]                what the file says, on a tree of its own
  *   sim --list                              the faults and what they do
  */
 #include <errno.h>
@@ -16,7 +17,8 @@
 #include <sodium.h>
 
 #include "tests/sim/many.h"
-#include "tests/sim/part.h"
+#include "tests/sim/scn.h"
+#include "tests/sim/shrink.h"
 
 #define STEPS_DEFAULT 120
 
@@ -93,18 +95,43 @@ static int run_one(const struct sim_conf *conf, bool hash)
 	return r.passed ? 0 : 1;
 }
 
+/* 65: the file is refused. */
+static int run_scenario(struct sim_many *many, const char *path)
+{
+	struct scn_error error;
+	struct scn *scn = scn_load(path, &error);
+	struct sim_result r;
+
+	if (scn == NULL) {
+		fprintf(stderr, "%s:%u:%u: %s\n", path, error.line, error.col, error.text);
+		return 65;
+	}
+	many->conf.scenario = scn;
+	many->conf.seed = scn->seed;
+	r = sim_many_one(&many->conf, false);
+	if (!r.passed && many->conf.skip_count == 0 && many->conf.steps == SCN_STEPS_MAX) {
+		many->conf.steps = scn->step_count;
+		sim_shrink(&many->conf);
+		sim_shrink_print(&many->conf, many->self);
+	}
+	printf("%s: %s\n", path, r.passed ? "passed" : "FAILED");
+	scn_free(scn);
+	return r.passed ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option OPTIONS[] = {
 	    {"seed", required_argument, NULL, 's'}, {"seeds", required_argument, NULL, 'n'},
 	    {"from", required_argument, NULL, 'f'}, {"steps", required_argument, NULL, 'm'},
 	    {"skip", required_argument, NULL, 'k'}, {"faults", required_argument, NULL, 'F'},
-	    {"jobs", required_argument, NULL, 'j'}, {"list", no_argument, NULL, 'l'},
+	    {"scenario", required_argument, NULL, 'S'}, {"jobs", required_argument, NULL, 'j'}, {"list", no_argument, NULL, 'l'},
 	    {"trace-hash", no_argument, NULL, 'H'}, {"first", no_argument, NULL, '1'},
 	    {"verbose", no_argument, NULL, 'v'}, {0}};
 	struct sim_many many = {.conf = {.steps = STEPS_DEFAULT, .faults = UINT64_MAX}, .first = 1, .self = argv[0]};
-	uint64_t steps = STEPS_DEFAULT, jobs = 1;
+	uint64_t steps = UINT64_MAX, jobs = 1;
 	bool hash = false, good = true;
+	const char *scenario = NULL;
 	int c;
 
 	if (sodium_init() < 0)
@@ -119,6 +146,7 @@ int main(int argc, char **argv)
 		case 'k': good = parse_skip(&many.conf, optarg); break;
 		case 'F': good = parse_faults(optarg, &many.conf.faults); break;
 		case 'l': return list();
+		case 'S': scenario = optarg; break;
 		case 'H': hash = true; break;
 		case '1': many.first_only = true; break;
 		case 'v': many.conf.verbose = true; break;
@@ -128,6 +156,10 @@ int main(int argc, char **argv)
 	if (!good || optind != argc)
 		return 64;
 	many.conf.steps = (unsigned)steps;
+	if (steps == UINT64_MAX)
+		many.conf.steps = scenario != NULL ? SCN_STEPS_MAX : STEPS_DEFAULT;
+	if (scenario != NULL)
+		return run_scenario(&many, scenario);
 	many.jobs = (unsigned)jobs;
 	return many.count != 0 ? sim_many_run(&many) : run_one(&many.conf, hash);
 }

@@ -13,6 +13,7 @@
 #include "proto/err.h"
 
 #include "tests/sim/evil.h"
+#include "tests/sim/scn.h"
 #include "tests/sim/shrink.h"
 
 #define SEED_SECONDS_MAX 120
@@ -27,18 +28,29 @@ struct sum {
 	struct sim_conf failures[SHRINK_SEEDS_MAX];
 };
 
+static void run(const struct sim_conf *conf, struct sim_result *r)
+{
+	if (conf->scenario != NULL)
+		sim_run_scenario(conf, &r->counts, &r->trace);
+	else
+		sim_run_seed(conf, &r->counts, &r->trace);
+}
+
+/* sim_fail() writes the name of the invariant into the pipe, success the whole result. */
 _Noreturn static void child_main(const struct sim_conf *conf, int fd, bool quiet, bool twice)
 {
 	struct sim_result r = {.passed = true};
+	struct sim_conf own = *conf;
 
+	own.report_fd = fd;
 	if (quiet && freopen("/dev/null", "w", stderr) == NULL)
 		_Exit(2);
 	alarm(twice ? 2 * SEED_SECONDS_MAX : SEED_SECONDS_MAX);
-	sim_run_seed(conf, &r.counts, &r.trace);
+	run(&own, &r);
 	if (twice) {
 		struct sim_result again = {0};
 
-		sim_run_seed(conf, &again.counts, &again.trace);
+		run(&own, &again);
 		r.passed = again.trace == r.trace;
 		if (!r.passed)
 			fprintf(stderr, "seed %" PRIu64 ": two runs differ\n", conf->seed);
@@ -70,12 +82,20 @@ static struct slot start(const struct sim_conf *conf, bool quiet, bool twice)
 static struct sim_result finish(const struct slot *slot, int status, bool quiet)
 {
 	struct sim_result r = {0};
+	ssize_t n = read(slot->fd, &r, sizeof(r));
 
-	if (read(slot->fd, &r, sizeof(r)) != (ssize_t)sizeof(r))
+	if (n != (ssize_t)sizeof(r)) {
+		char name[sizeof(r.failure)] = "";
+
+		memcpy(name, &r, n > 0 && n < (ssize_t)sizeof(name) ? (size_t)n : 0);
 		r = (struct sim_result){0};
+		memcpy(r.failure, name, sizeof(name));
+	}
 	close(slot->fd);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		r.passed = false;
+	if (WIFSIGNALED(status))
+		snprintf(r.failure, sizeof(r.failure), "signal %d", WTERMSIG(status));
 	if (WIFSIGNALED(status) && !quiet)
 		fprintf(stderr, "seed %" PRIu64 ": ended by signal %d%s\n", slot->conf.seed, WTERMSIG(status),
 		    WTERMSIG(status) == SIGALRM ? " (too slow)" : "");
@@ -175,6 +195,7 @@ static void run_pool(const struct sim_many *many, struct sum *sum)
 void sim_many_print_counts(const struct sim_counts *c)
 {
 	const struct sim_fault *f;
+	char name[16];
 
 	printf("sim: %" PRIu64 " events, %" PRIu64 " frames (%" PRIu64 " lost, %" PRIu64 " twice, %" PRIu64
 	    " late, %" PRIu64 " with a flipped bit), %" PRIu64 " bytes, %" PRIu64 " dials\n", c->events, c->frames,
@@ -190,7 +211,7 @@ void sim_many_print_counts(const struct sim_counts *c)
 	printf("\n");
 	printf("sim: tricks of hostile relays:");
 	for (unsigned i = 0; i < EVIL_TRICKS; i++)
-		printf(" %s %" PRIu64, sim_evil_name(i), c->tricks[i]);
+		printf(" %s %" PRIu64, sim_evil_name(i, name), c->tricks[i]);
 	printf("\n");
 	printf("sim: at rest after the last fault: %.1f s on average, %.1f s at most\n",
 	    c->rests == 0 ? 0 : (double)c->rest_ms / 1000 / (double)c->rests, (double)c->rest_ms_max / 1000);

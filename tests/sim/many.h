@@ -12,6 +12,7 @@
 
 struct sim_result {
 	bool passed;
+	char failure[24];        /* the invariant, or the signal */
 	uint64_t trace;
 	struct sim_counts counts;
 };

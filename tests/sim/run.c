@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "proto/err.h"
 #include "tests/lib/nomem.h"
@@ -57,6 +58,8 @@ void sim_fail(struct sim_world *world, unsigned host, const char *invariant, con
 	va_end(ap);
 	fputc('\n', stderr);
 	fflush(stderr);
+	if (world->conf.report_fd != 0 && write(world->conf.report_fd, invariant, strlen(invariant)) < 0)
+		_Exit(2);
 	_Exit(1);
 }
 

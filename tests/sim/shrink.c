@@ -2,16 +2,30 @@
 #include "tests/sim/shrink.h"
 
 #include <inttypes.h>
+#include <string.h>
+#include <time.h>
 
 #include "tests/sim/many.h"
-#include "tests/sim/part.h"
+#include "tests/sim/scn.h"
 
 #define SHRINK_RUNS_MAX 120
+#define SHRINK_SECONDS_MAX 60
 
+static time_t began;
+static char wanted[sizeof(((struct sim_result *)0)->failure)];
+
+/* Fails, and for the same reason: another failure is another story. */
 static bool fails(const struct sim_conf *conf, unsigned *runs)
 {
+	struct sim_result r;
+
+	if (time(NULL) - began > SHRINK_SECONDS_MAX) {
+		*runs = SHRINK_RUNS_MAX;
+		return false;
+	}
+	r = sim_many_one(conf, true);
 	(*runs)++;
-	return !sim_many_one(conf, true).passed;
+	return !r.passed && strcmp(r.failure, wanted) == 0;
 }
 
 static uint64_t bits_between(unsigned from, unsigned to)
@@ -100,12 +114,16 @@ static void shrink_actions(struct sim_conf *conf, unsigned *runs)
 
 void sim_shrink(struct sim_conf *conf)
 {
-	unsigned runs = 0;
+	unsigned runs = 1;
 
-	shrink_faults(conf, &runs);
+	began = time(NULL);
+	snprintf(wanted, sizeof(wanted), "%s", sim_many_one(conf, true).failure);
+	if (conf->scenario == NULL)
+		shrink_faults(conf, &runs);
 	shrink_end(conf, &runs);
 	shrink_actions(conf, &runs);
-	shrink_faults(conf, &runs);
+	if (conf->scenario == NULL)
+		shrink_faults(conf, &runs);
 }
 
 void sim_shrink_print(const struct sim_conf *conf, const char *self)
@@ -114,16 +132,19 @@ void sim_shrink_print(const struct sim_conf *conf, const char *self)
 	const char *sep = " --faults ";
 	bool is_all = true;
 
-	printf("replay: %s --seed %" PRIu64 " --steps %u", self, conf->seed, conf->steps);
+	if (conf->scenario != NULL)
+		printf("replay: %s --scenario %s --steps %u", self, conf->scenario->name, conf->steps);
+	else
+		printf("replay: %s --seed %" PRIu64 " --steps %u", self, conf->seed, conf->steps);
 	for (unsigned i = 0; (f = sim_fault_at(i)) != NULL; i++)
 		is_all = is_all && (conf->faults & f->bit) != 0;
-	for (unsigned i = 0; !is_all && (f = sim_fault_at(i)) != NULL; i++) {
+	for (unsigned i = 0; conf->scenario == NULL && !is_all && (f = sim_fault_at(i)) != NULL; i++) {
 		if ((conf->faults & f->bit) == 0)
 			continue;
 		printf("%s%s", sep, f->name);
 		sep = ",";
 	}
-	if (!is_all && *sep == ' ')
+	if (conf->scenario == NULL && !is_all && *sep == ' ')
 		printf("%snone", sep);
 	for (unsigned i = 0; i < conf->skip_count; i++)
 		printf("%s%u-%u", i == 0 ? " --skip " : ",", conf->skip[i].from, conf->skip[i].to);

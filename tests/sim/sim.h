@@ -48,6 +48,8 @@ struct sim_conf {
 	bool verbose;
 	struct { unsigned from, to; } skip[SIM_SKIPS_MAX]; /* actions left out */
 	unsigned skip_count;
+	const struct scn *scenario; /* instead of what the seed says; NULL: none */
+	int report_fd;           /* where a failure says its name; 0 = nowhere */
 };
 
 /* How the network is at the moment; per mille and milliseconds. */
@@ -215,6 +217,10 @@ void sim_work_flood(struct sim_world *world, struct sim_rng *rng, unsigned host)
 /* --- stick.c --- */
 void sim_frames_push(struct sim_frames *frames, struct tr_bytes bytes);
 void sim_frames_fini(struct sim_frames *frames);
+void sim_stick_write(struct sim_world *world, unsigned from, unsigned to, struct sim_frames *out);
+/* Reads a stick at `at`; the answer goes into `reply` (may be NULL). */
+void sim_stick_read(struct sim_world *world, unsigned at, unsigned from, const struct sim_frames *frames,
+    struct sim_frames *reply);
 void sim_stick_export(struct sim_world *world, unsigned from, unsigned to);
 void sim_stick_import_any(struct sim_world *world, struct sim_rng *rng);
 /* There and back, for hosts without a link. */

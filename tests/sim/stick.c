@@ -82,11 +82,10 @@ static struct stick *fresh(struct sim_world *world, unsigned from, unsigned to)
 	return s;
 }
 
-void sim_stick_export(struct sim_world *world, unsigned from, unsigned to)
+void sim_stick_write(struct sim_world *world, unsigned from, unsigned to, struct sim_frames *out)
 {
 	struct sim_host *h = &world->host[from];
 	struct rep_view view = memview_read_view(h->store);
-	struct stick *s;
 	int rc;
 
 	if (!sim_host_is_up(world, from))
@@ -94,20 +93,24 @@ void sim_stick_export(struct sim_world *world, unsigned from, unsigned to)
 	sim_host_commit(world, from); /* as the engine does before */
 	if (!sim_host_is_up(world, from))
 		return;
-	s = fresh(world, from, to);
 	rc = rep_bundle_export(h->node, &view, world->host[to].nid,
-	    (struct tr_wall_ms){sim_host_wall(world, from)}, emit, &s->frames);
+	    (struct tr_wall_ms){sim_host_wall(world, from)}, emit, out);
 	if (rc != 0)
 		sim_fail(world, from, "bundle", "export for %s: %s", world->host[to].name, tr_err_code(rc));
 	rep_check(h->node, &h->view);
 	world->counts.sticks++;
-	for (size_t i = 0; i < s->frames.count; i++)
-		sim_trace_bytes(world, (struct tr_bytes){s->frames.data[i], s->frames.size[i]});
-	sim_log(world, from, "stick for %s, %zu frames", world->host[to].name, s->frames.count);
+	for (size_t i = 0; i < out->count; i++)
+		sim_trace_bytes(world, (struct tr_bytes){out->data[i], out->size[i]});
+	sim_log(world, from, "stick for %s, %zu frames", world->host[to].name, out->count);
 }
 
-/* Reads a stick at `at`; the answer goes into `reply` (may be NULL). */
-static void import(struct sim_world *world, unsigned at, unsigned from,
+void sim_stick_export(struct sim_world *world, unsigned from, unsigned to)
+{
+	if (sim_host_is_up(world, from))
+		sim_stick_write(world, from, to, &fresh(world, from, to)->frames);
+}
+
+void sim_stick_read(struct sim_world *world, unsigned at, unsigned from,
     const struct sim_frames *frames, struct sim_frames *reply)
 {
 	struct sim_host *h = &world->host[at];
@@ -149,7 +152,7 @@ void sim_stick_import_any(struct sim_world *world, struct sim_rng *rng)
 	if (sim_rng_chance(rng, 100)) /* the wrong office */
 		at = (unsigned)sim_rng_below(rng, world->host_count);
 	world->is_astray = at != s.to;
-	import(world, at, s.from, &s.frames, &reply);
+	sim_stick_read(world, at, s.from, &s.frames, &reply);
 	world->is_astray = false;
 	if (reply.count != 0 && sim_rng_chance(rng, 800)) {
 		struct stick *answer = fresh(world, at, s.from);
@@ -170,12 +173,12 @@ void sim_stick_round(struct sim_world *world, unsigned child)
 
 	sim_stick_export(world, child, parent);
 	s = &world->sticks->stick[world->sticks->count - 1];
-	import(world, parent, child, &s->frames, &reply);
-	import(world, child, parent, &reply, NULL);
+	sim_stick_read(world, parent, child, &s->frames, &reply);
+	sim_stick_read(world, child, parent, &reply, NULL);
 	sim_frames_fini(&reply);
 	sim_stick_export(world, parent, child);
 	s = &world->sticks->stick[world->sticks->count - 1];
-	import(world, child, parent, &s->frames, &reply);
-	import(world, parent, child, &reply, NULL);
+	sim_stick_read(world, child, parent, &s->frames, &reply);
+	sim_stick_read(world, parent, child, &reply, NULL);
 	sim_frames_fini(&reply);
 }
