@@ -61,8 +61,9 @@ enum tr_op_kind {
 	TR_OP_TRANSFER = 10, /* the record goes on under another home */
 	TR_OP_CERT = 11,
 	TR_OP_CUT = 12, /* what a cut key signed counts up to here */
+	TR_OP_CKPT = 13, /* the top node says what the state of a domain is */
 	TR_OP_POLICY = 14, /* lane P only */
-	/* 6 ATTACH 7 ERASE 8 ERASED 9 KEYGRANT 13 CKPT
+	/* 6 ATTACH 7 ERASE 8 ERASED 9 KEYGRANT
 	 * are kept.  Unknown kinds are stored and forwarded. */
 };
 
@@ -81,6 +82,7 @@ enum tr_kind {
 	TR_KIND_CERT = 6,       /* body of a CERT op: a certificate, not a record */
 	TR_KIND_POLICY = 7,     /* body of a POLICY op: field 1, an encoded Policy */
 	TR_KIND_CUT = 12,       /* body of a CUT op */
+	TR_KIND_CKPT = 13,      /* body of a CKPT op: no record either */
 };
 
 enum tr_cap {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/err.h"
+#include "replication/base.h"
 #include "replication/branch.h"
 #include "replication/keys.h"
 #include "replication/log.h"
@@ -102,6 +103,7 @@ int rep_chain_append(struct rep_node *node, struct rep_log *log,
 		node->links[0]->head_due = true;
 	if (scope->pending != NULL)
 		rep_todo_add(node, REP_TODO_RECEIPT, scope);
+	rep_base_note(node, log);
 	return node->rc;
 }
 

@@ -8,6 +8,7 @@
 #include "proto/err.h"
 #include "replication/audit.h"
 #include "replication/cut.h"
+#include "replication/ckpt.h"
 #include "replication/head.h"
 #include "replication/incarnation.h"
 #include "replication/keys.h"
@@ -145,6 +146,9 @@ int rep_create(struct rep_node **out, const struct rep_conf *conf, const struct 
 	rep_node_view(node, view);
 	node->wall_ms = conf->wall.ms;
 	node->mono_ms = conf->mono.ms;
+	node->ckpt_ops = conf->ckpt_ops != 0 ? conf->ckpt_ops : TR_CKPT_OPS;
+	node->ckpt_ms = conf->ckpt_ms != 0 ? conf->ckpt_ms : (int64_t)TR_CKPT_DAYS * 24 * 3600 * 1000;
+	node->ckpt_slice = conf->ckpt_slice != 0 ? conf->ckpt_slice : TR_CKPT_SLICE;
 	rep_rng_init(&node->rng, conf->seed);
 	load_root(node, conf);
 	if (node->rc == 0)
@@ -155,6 +159,8 @@ int rep_create(struct rep_node **out, const struct rep_conf *conf, const struct 
 		rep_cut_load(node);
 	if (node->rc == 0)
 		rep_own_load(node);
+	if (node->rc == 0)
+		rep_base_load(node);
 	if (node->rc == 0) {
 		rep_head_load(node);
 		rep_receipt_load(node);
@@ -191,6 +197,8 @@ void rep_free(struct rep_node *node)
 	rep_link_free(node->bundle);
 	for (size_t i = 0; i < node->log_count; i++)
 		rep_log_free(node->logs[i]);
+	rep_ckpt_free(node);
+	rep_base_free(node);
 	for (size_t i = 0; i < node->unit_count; i++) {
 		free(node->units[i]->pending);
 		free(node->units[i]);

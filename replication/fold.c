@@ -6,6 +6,7 @@
 #include "proto/err.h"
 #include "replication/branch.h"
 #include "replication/cut.h"
+#include "replication/ckpt_op.h"
 #include "replication/keys.h"
 #include "replication/later.h"
 #include "replication/late.h"
@@ -273,6 +274,8 @@ void rep_fold_op(struct rep_node *node, const struct rep_fold *fold, uint64_t se
 		rep_later_keep(node, fold->log, seq, op, REP_LATER_DEPENDS);
 		return;
 	}
+	rep_base_before(node, fold->log, op->type, &op->rec,
+	    node->record->version == 0 && node->record->violations == 0);
 	rep_node_put(node, REP_T_OPS, rep_key_bytes(&ops), rep_bytes("", 0));
 	rc = rep_merge_apply(node->record, node->view, op, &cause, applied);
 	if (rc == 0)
@@ -331,6 +334,13 @@ void rep_fold_entry(struct rep_node *node, const struct rep_fold *fold, uint64_t
 	}
 	if (fold->log->id.lane == TR_LANE_P)
 		return; /* no records there: it goes where they must not */
+	if (op->kind == TR_OP_CKPT) {
+		const struct rep_value *ckpt = value_of(op, REP_CKPT_OP_FIELD);
+
+		if (ckpt != NULL && ckpt->type == REP_VALUE_BYTES)
+			rep_ckpt_op_take(node, fold->log, seq, rep_fold_hlc(fold->hlc, op->dt_ms), ckpt->t);
+		return;
+	}
 	later = (op->kind < TR_OP_CREATE || op->kind > TR_OP_COUNT) && op->kind != TR_OP_TRANSFER
 		    ? REP_LATER_OP : rep_known_op(&node->known, op);
 	if (later != REP_LATER_NOT) {

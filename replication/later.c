@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proto/err.h"
+#include "replication/base.h"
 #include "replication/keys.h"
 #include "replication/rep.h"
 
@@ -25,8 +26,10 @@ void rep_later_keep(struct rep_node *node, const struct rep_log *log, uint64_t s
 	wire_put_be32(row + 1, node->known.number);
 	rep_node_put(node, REP_T_LATER, rep_key_bytes(&key), rep_bytes(row, sizeof(row)));
 	/* It is an op of that record all the same: history, trace and a refold find it. */
-	if (memcmp(&op->rec, &none, sizeof(none)) != 0)
+	if (memcmp(&op->rec, &none, sizeof(none)) != 0) {
 		rep_node_put(node, REP_T_OPS, rep_key_bytes(&key), rep_bytes("", 0));
+		rep_base_meet(node, log, op->type, &op->rec); /* no state of its domain is known meanwhile */
+	}
 	node->has_later = true;
 	rep_node_trace_rec(node, REP_TRACE_OP_LATER, log->id.author, op->type, &op->rec, why, seq);
 }

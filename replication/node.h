@@ -328,6 +328,16 @@ struct rep_node {
 	struct rep_log **logs;
 	size_t log_count, log_cap;
 	struct rep_map by_log;
+	struct rep_domain **domains; /* base.h; those with a record, a checkpoint, or at the top any op */
+	size_t domain_count, domain_cap;
+	struct rep_map by_domain;
+	struct rep_domain *jobs, *jobs_last; /* that have something to be done */
+	struct rep_ckpt_job *job;  /* under way */
+	int64_t job_ms, scan_ms;   /* mono: next slice; last look at all domains */
+	uint64_t ckpt_ops;         /* configuration, see rep.h */
+	int64_t ckpt_ms;
+	uint32_t ckpt_slice;
+	uint64_t diverged;         /* checkpoints that another state was found at */
 	struct rep_link **links;  /* [0] = parent */
 	size_t link_count, link_cap;
 	struct rep_map by_link;

@@ -234,7 +234,8 @@ static int decode_body(struct rep_op *op, struct tr_bytes in)
 static bool is_known_kind(uint32_t kind)
 {
 	return (kind >= TR_OP_CREATE && kind <= TR_OP_COUNT) ||
-	    kind == TR_OP_TRANSFER || kind == TR_OP_CERT || kind == TR_OP_POLICY;
+	    kind == TR_OP_TRANSFER || kind == TR_OP_CERT || kind == TR_OP_CKPT ||
+	    kind == TR_OP_POLICY;
 }
 
 int rep_op_decode(struct rep_op *out, struct tr_bytes entry)

@@ -90,6 +90,14 @@ int rep_refold_clear(const struct tr_rec_id *id, const struct rep_view *overlay)
 
 /* -------------------------------------------------------------------- gather */
 
+static bool is_within(const struct rep_seen *seen, size_t count, struct tr_dot dot)
+{
+	for (size_t i = 0; i < count; i++)
+		if (seen[i].log == dot.log)
+			return dot.seq <= seen[i].seq;
+	return false;
+}
+
 static bool counts(const struct work *w, struct tr_dot dot)
 {
 	const struct rep_log *log = rep_log_get(w->node, dot.log);
@@ -98,12 +106,9 @@ static bool counts(const struct work *w, struct tr_dot dot)
 		w->how->aside++; /* its signer's key is cut before it */
 		return false;
 	}
-	if (w->how->limit == NULL)
-		return true;
-	for (size_t i = 0; i < w->how->limit_count; i++)
-		if (w->how->limit[i].log == dot.log)
-			return dot.seq <= w->how->limit[i].seq;
-	return false;
+	if (w->how->floor != NULL && is_within(w->how->floor, w->how->floor_count, dot))
+		return false;
+	return w->how->limit == NULL || is_within(w->how->limit, w->how->limit_count, dot);
 }
 
 static int run_new(struct work *w, struct rep_log *log)
@@ -315,10 +320,10 @@ static struct rep_record *record_of(struct work *w, const struct rep_log *log)
 	if (*rec != NULL)
 		return *rec;
 	*rec = malloc(sizeof(**rec));
-	if (*rec != NULL) {
+	if (*rec != NULL)
 		(*rec)->policy = NULL; /* nothing is shown */
+	if (*rec != NULL && (w->how->floor == NULL || rep_record_load(*rec, w->out, w->op.type, w->id) != 0))
 		rep_record_init(*rec, w->op.type, w->id, log->id.scope, log->id.lane);
-	}
 	return *rec;
 }
 
@@ -459,7 +464,9 @@ int rep_refold(const struct rep_node *node, const struct rep_view *view,
 	w->how = how != NULL ? how : &all;
 	w->how->folded = w->how->aside = 0;
 	w->arena = wire_arena_create();
-	rc = w->arena != NULL ? rep_refold_clear(id, w->out) : TR_E_NOMEM;
+	rc = w->arena != NULL ? 0 : TR_E_NOMEM;
+	if (rc == 0 && w->how->floor == NULL)
+		rc = rep_refold_clear(id, w->out);
 	if (rc == 0)
 		rc = gather(w);
 	if (rc == 0)

@@ -72,6 +72,10 @@ struct rep_conf {
 	const struct rep_fence *fence; /* NULL: none was found */
 	struct tr_wall_ms wall;
 	struct tr_mono_ms mono;
+	/* checkpoints; 0: as limits.h says */
+	uint64_t ckpt_ops;         /* so many ops of a domain */
+	int64_t ckpt_ms;           /* or so long, if there was an op */
+	uint32_t ckpt_slice;       /* records in one slice of the work on one */
 };
 
 /*
@@ -431,6 +435,20 @@ struct rep_log_info {
 /* Every log that has ops; cursor 0 before the first.  false at the end. */
 bool rep_inspect_log(const struct rep_node *node, size_t *cursor, struct rep_log_info *out);
 bool rep_log_of(const struct rep_node *node, uint32_t handle, struct rep_log_info *out);
+
+/* What is known of the checkpoints of a domain; i from 0, false at the end. */
+struct rep_ckpt_info {
+	struct tr_nid scope;
+	uint8_t lane;
+	bool waiting;              /* a newer one is still to be compared */
+	bool stopped;              /* ... and cannot be: a log has branches, or ops of it are set aside by a CUT */
+	uint64_t number;           /* of the newest that this node's state agrees with; 0 = none */
+	uint64_t records;
+	int64_t ms;                /* its stamp, wall */
+	struct tr_hash root;
+	uint64_t floor;            /* number of the one below which segments may be gone; 0 = none */
+};
+bool rep_inspect_ckpt(const struct rep_node *node, size_t i, struct rep_ckpt_info *out);
 
 /* Digest over all logs of a scope: (log id, seq, hash), 16 bytes; what two holders compare. */
 void rep_scope_digest(const struct rep_node *node, struct tr_nid scope, uint8_t out[static 16]);

@@ -6,6 +6,7 @@
 #include "replication/ack.h"
 #include "replication/audit.h"
 #include "replication/batch.h"
+#include "replication/ckpt.h"
 #include "replication/head.h"
 #include "replication/incarnation.h"
 #include "replication/keys.h"
@@ -93,6 +94,7 @@ static void on_tick(struct rep_node *node)
 	rep_head_check(node);
 	rep_on_enroll_allow(node);
 	count_hours(node);
+	rep_ckpt_tick(node);
 	prune_keys(node);
 }
 
@@ -181,6 +183,8 @@ int rep_flush(struct rep_node *node, const struct rep_view *view, struct tr_wall
 	begin(node, view, wall.ms, mono.ms, batch);
 	if (node->to_register_count > 0)
 		rep_on_register(node);
+	if (node->rc == 0)
+		rep_ckpt_flush(node);
 	rep_seat_flush(node);
 	rep_own_flush(node);
 	for (size_t i = 0; i < node->link_count && node->rc == 0; i++)
@@ -207,6 +211,8 @@ int64_t rep_deadline(const struct rep_node *node)
 	at = due < at ? due : at;
 	if (node->is_upgrading)
 		at = node->mono_ms; /* at once, the rest */
+	due = rep_ckpt_deadline(node);
+	at = due < at ? due : at;
 	due = rep_receipt_deadline(node);
 	at = due < at ? due : at;
 	due = rep_audit_deadline(node);

@@ -80,6 +80,9 @@ static void boot(struct sim_world *world, unsigned host)
 	    .is_fenced = true,
 	    .fence = h->has_fence ? &h->fence : NULL,
 	    .wall = {sim_host_wall(world, host)},
+	    .ckpt_ops = world->ckpt_ops,
+	    .ckpt_ms = world->ckpt_ms,
+	    .ckpt_slice = world->ckpt_slice,
 	};
 	int rc;
 

@@ -143,6 +143,9 @@ struct sim_world {
 	uint64_t trace;          /* hash over all that happened */
 	struct sim_counts counts;
 	uint64_t next_ticket;
+	uint64_t ckpt_ops;       /* of every node's configuration */
+	int64_t ckpt_ms;
+	uint32_t ckpt_slice;
 	uint8_t root[256];
 	size_t root_size;
 	struct tr_hash root_hash;
