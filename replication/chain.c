@@ -219,6 +219,35 @@ void rep_chain_put(struct rep_node *node, const struct rep_log *tip, const struc
 	rep_node_put(node, REP_T_SEG, rep_key_bytes(&key), rep_bytes(node->seg_row, head + size));
 }
 
+size_t rep_chain_full(struct rep_node *node, const struct rep_log *log, const struct rep_chain_row *row,
+    const Terrace__Seg *seg, uint8_t *out, size_t cap)
+{
+	struct rep_seen seen[TR_VECTOR_MAX];
+	size_t count = rep_chain_vec(row, seen);
+	Terrace__Ctx ctx[TR_VECTOR_MAX];
+	Terrace__Ctx *list[TR_VECTOR_MAX];
+	Terrace__Seg full = *seg;
+	struct tr_hash prev = {{0}}, hash;
+
+	if (seg->first > 1 && rep_log_hash_at(node, log, seg->first - 1, &prev) != 0)
+		return 0;
+	for (size_t i = 0; i < count; i++) {
+		const struct rep_log *other = rep_log_get(node, seen[i].log);
+
+		if (other == NULL || rep_log_hash_at(node, other, seen[i].seq, &hash) != 0)
+			return 0;
+		terrace__ctx__init(&ctx[i]);
+		ctx[i].log = seen[i].log;
+		ctx[i].seq = seen[i].seq;
+		ctx[i].h4 = h4_of(hash.b);
+		list[i] = &ctx[i];
+	}
+	full.n_ctx = count;
+	full.ctx = list;
+	full.prev = (ProtobufCBinaryData){sizeof(prev.b), prev.b};
+	return terrace__seg__get_packed_size(&full) <= cap ? terrace__seg__pack(&full, out) : 0;
+}
+
 bool rep_chain_is_signed(const struct rep_chain_row *row, const uint8_t sig[static 64])
 {
 	/* encode() puts the signature last */

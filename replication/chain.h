@@ -48,6 +48,14 @@ TR_MUST_CHECK int rep_chain_find(const struct rep_view *view, uint32_t handle, u
  */
 TR_MUST_CHECK int rep_chain_tip(const struct rep_node *node, const struct rep_view *view, const struct rep_log *log,
     uint64_t seq, struct rep_log *tip);
+/*
+ * The segment of a row in the form that needs no segment before it to be placed:
+ * with the hash of what is before it and the author's whole vector.  For the
+ * first one of a run that cannot be asked about, in a bundle.  Defines nothing.
+ * Its size; 0 if it is larger than cap.
+ */
+size_t rep_chain_full(struct rep_node *node, const struct rep_log *log, const struct rep_chain_row *row,
+    const Terrace__Seg *seg, uint8_t *out, size_t cap);
 /* Is it this segment, byte for byte of its signature? */
 bool rep_chain_is_signed(const struct rep_chain_row *row, const uint8_t sig[static 64]);
 /* What the author had applied when it wrote this segment, own log left out.  Returns the count. */

@@ -119,6 +119,23 @@ static void start_frame(struct frame *frame)
 	frame->bytes = 0;
 }
 
+/* On a stick nobody can ask what comes before: the first of a run says it. */
+static struct tr_bytes in_full(struct rep_node *node, struct rep_link *link, struct rep_log *log,
+    const struct rep_chain_row *row, const Terrace__Seg *seg)
+{
+	const struct rep_way *way = rep_queue_way(link, log);
+	struct rep_seen seen[TR_VECTOR_MAX];
+	size_t size = 0;
+
+	if (link->is_bundle && way->sent == way->acked)
+		size = rep_chain_full(node, log, row, seg, node->seg_row, TR_SEG_BYTES_MAX);
+	if (size == 0)
+		return row->bytes;
+	for (size_t i = rep_chain_vec(row, seen); i-- > 0;)
+		rep_link_define(node, link, rep_log_get(node, seen[i].log));
+	return rep_bytes(node->seg_row, size);
+}
+
 /* One segment of this log (or of what it waits for) into the frame. */
 static bool add_one(struct rep_node *node, struct rep_link *link, struct rep_log *log, struct frame *frame)
 {
@@ -126,11 +143,13 @@ static bool add_one(struct rep_node *node, struct rep_link *link, struct rep_log
 	Terrace__Seg *seg;
 	union { const uint8_t *in; uint8_t *out; } cast;
 	struct rep_log *from = ready(node, link, log, &row, &seg);
+	struct tr_bytes bytes;
 
 	if (from == NULL)
 		return false;
+	bytes = in_full(node, link, from, &row, seg);
 	if (frame->segs.n_seg == SEGS_PER_FRAME_MAX ||
-	    (frame->segs.n_seg > 0 && frame->bytes + row.bytes.size > frame_max(link)))
+	    (frame->segs.n_seg > 0 && frame->bytes + bytes.size > frame_max(link)))
 		flush_frame(node, link, frame);
 	for (size_t i = 0; i < seg->n_ctx; i++)
 		rep_link_define(node, link, rep_log_get(node, seg->ctx[i]->log));
@@ -138,11 +157,13 @@ static bool add_one(struct rep_node *node, struct rep_link *link, struct rep_log
 	if (!rep_ack_sent(node, link, from, row.last, row.bytes.size, (int64_t)(seg->hlc >> 16)))
 		return false;
 	/* the row may have moved: defining a log reads the store, writes nothing */
-	cast.in = row.bytes.data;
-	frame->list[frame->segs.n_seg++] = (ProtobufCBinaryData){row.bytes.size, cast.out};
-	frame->bytes += row.bytes.size + 4;
+	cast.in = bytes.data;
+	frame->list[frame->segs.n_seg++] = (ProtobufCBinaryData){bytes.size, cast.out};
+	frame->bytes += bytes.size + 4;
 	rep_queue_way(link, from)->sent = row.last;
 	node->inflight += row.bytes.size;
+	if (bytes.data == node->seg_row)
+		flush_frame(node, link, frame); /* the next one is made in the same place */
 	return true;
 }
 
