@@ -83,6 +83,9 @@ static struct rep_open *open_new(struct rep_node *node, struct rep_log *log)
 	open->log = log;
 	open->count = open->persisted = 0;
 	open->first = log->seq + 1;
+	/* sides where nobody can have it */
+	open->settled[REP_WAY_UP] = node->is_top;
+	open->settled[REP_WAY_DOWN] = log->id.scope.v == node->cert.nid.v;
 	open->size = 0;
 	open->since_mono_ms = node->mono_ms;
 	open->hlc = (struct tr_hlc){0};
@@ -211,15 +214,15 @@ void rep_own_settled(struct rep_node *node, struct rep_link *link)
 {
 	struct rep_open *next;
 
-	if (link->way != REP_WAY_UP && !node->is_top)
-		return; /* the parent holds every log that a child does */
 	for (struct rep_open *open = node->opens; open != NULL; open = next) {
 		next = open->next;
 		if (!is_left(node, open) || !rep_queue_in_reach(node, link, open->log->id.scope))
 			continue;
+		open->since_mono_ms = node->mono_ms;
 		if (rep_queue_way(link, rep_branch_first(node, open->log))->unknown)
-			open->since_mono_ms = node->mono_ms; /* its segment comes */
-		else
+			continue; /* its segment comes */
+		open->settled[link->way] = true;
+		if (open->settled[REP_WAY_UP] && open->settled[REP_WAY_DOWN])
 			rep_own_close(node, open);
 	}
 }

@@ -19,10 +19,11 @@ struct image {
 
 struct images {
 	struct image host[SIM_HOSTS_MAX];
-	unsigned forks_at_top;
+	unsigned forks[SIM_HOSTS_MAX][SIM_HOSTS_MAX]; /* where, whose */
 };
 
 static struct sim_fault sim_fault_image = {"image", 350, "a machine goes back in time, fence and all"};
+static struct sim_fault sim_fault_raw = {"raw", 250, "a copy of a store with unsigned ops is put back, and noticed"};
 static struct sim_part part;
 
 static struct images *images(struct sim_world *world)
@@ -50,20 +51,25 @@ static void take_image(struct sim_world *world, unsigned host)
 	sim_log(world, host, "image is made");
 }
 
-static void go_back(struct sim_world *world, unsigned host, int64_t down_ms)
+/* swap: the machine that is taken away may come back in its turn: two of them, with one key. */
+static void go_back(struct sim_world *world, unsigned host, int64_t down_ms, bool swap)
 {
-	const struct image *im = &images(world)->host[host];
+	struct image *im = &images(world)->host[host];
 	struct sim_host *h = &world->host[host];
+	struct image now;
 
 	if (im->store == NULL || !sim_host_is_up(world, host))
 		return;
-	sim_log(world, host, "the machine's image is put back");
+	sim_log(world, host, "the machine's image is put back%s", swap ? ", it is kept" : "");
 	sim_host_crash(world, host, down_ms);
-	memview_free(h->store);
+	now = (struct image){h->store, h->fence, h->has_fence};
 	h->store = memview_clone(im->store);
 	sim_host_view(world, host);
 	h->fence = im->fence;
 	h->has_fence = im->has_fence;
+	memview_free(swap ? im->store : now.store);
+	if (swap)
+		*im = now;
 	h->restores++;
 	h->rollbacks++;
 	world->counts.restores++;
@@ -81,6 +87,7 @@ static void work_there(struct sim_world *world, struct sim_rng *rng, unsigned ho
 
 static void act_image(struct sim_world *world, struct sim_rng *rng, unsigned host)
 {
+	/* not the top: its RECEIPTs would count from behind, and nobody believes those */
 	if (host == 0 || sim_rng_chance(rng, 400)) {
 		for (unsigned i = 1; i < world->host_count; i++)
 			take_image(world, i);
@@ -92,9 +99,38 @@ static void act_image(struct sim_world *world, struct sim_rng *rng, unsigned hos
 	if (sim_rng_chance(rng, 500))
 		sim_world_advance(world, sim_rng_between(rng, 0, 30000));
 	sim_net_cut(world, host, true, true, sim_rng_between(rng, 1, 60000));
-	go_back(world, host, 1);
+	go_back(world, host, 1, sim_rng_chance(rng, 300));
 	sim_world_advance(world, sim_rng_between(rng, 1, 1000));
 	work_there(world, rng, host);
+}
+
+/*
+ * A raw copy of a store with ops that wait for their segment.  They are signed
+ * and sent, then the copy is put back, and that is noticed: they come back
+ * signed and are not signed again.
+ */
+static void act_raw(struct sim_world *world, struct sim_rng *rng, unsigned host)
+{
+	int64_t cut_ms = sim_rng_between(rng, 50, 3000);
+
+	/* of a street's writing below it a child may hold more than the parent: it waits a minute for it */
+	if (world->host[host].child_count != 0 || !sim_host_is_up(world, host))
+		return;
+	sim_net_cut(world, host, true, true, cut_ms);
+	sim_host_crash(world, host, 1);
+	sim_world_advance(world, sim_rng_between(rng, 2, 10));
+	for (uint64_t n = sim_rng_between(rng, 1, 3); n > 0; n--)
+		sim_work_at(world, rng, host);
+	if (sim_host_is_up(world, host))
+		sim_host_backup(world, host);
+	if (sim_rng_chance(rng, 500))
+		sim_work_at(world, rng, host);
+	sim_world_advance(world, sim_rng_chance(rng, 700) ? cut_ms + 8000 : sim_rng_between(rng, 0, 3000));
+	if (sim_rng_chance(rng, 300))
+		sim_work_at(world, rng, host);
+	sim_host_restore(world, host, sim_rng_between(rng, 1, 2000), sim_rng_chance(rng, 200));
+	if (sim_rng_chance(rng, 200))
+		work_there(world, rng, host);
 }
 
 /* Whose machine went back may be forked, may begin anew, and nobody else. */
@@ -111,7 +147,28 @@ static void on_trace(struct sim_world *world, unsigned host, const struct rep_tr
 	if (trace->code != REP_TRACE_FORK)
 		return;
 	world->counts.forks++;
-	images(world)->forks_at_top += host == 0;
+	if (sim_host_of(world, trace->peer) != SIM_NONE)
+		images(world)->forks[host][sim_host_of(world, trace->peer)]++;
+}
+
+/* 19: what parted is held as branches, and whoever holds one has said so. */
+static void check_forks(struct sim_world *world)
+{
+	for (unsigned h = 0; h < world->host_count; h++) {
+		unsigned rows[SIM_HOSTS_MAX] = {0};
+		struct rep_log_info log;
+
+		for (size_t i = 0; rep_inspect_log(world->host[h].node, i, &log); i++)
+			rows[sim_host_of(world, log.id.author)] += log.parent != 0;
+		for (unsigned a = 0; a < world->host_count; a++) {
+			if (rows[a] > images(world)->forks[h][a])
+				sim_fail(world, h, "19", "%u branches of logs of %s, %u were told", rows[a],
+				    world->host[a].name, images(world)->forks[h][a]);
+			if (rows[a] != 0 && world->host[a].rollbacks == 0)
+				sim_fail(world, h, "5", "a log of %s has branches, its store never went back",
+				    world->host[a].name);
+		}
+	}
 }
 
 static void end_images(struct sim_world *world)
@@ -120,11 +177,12 @@ static void end_images(struct sim_world *world)
 		memview_free(images(world)->host[i].store);
 }
 
-static struct sim_fault *const FAULTS[] = {&sim_fault_image, NULL};
+static struct sim_fault *const FAULTS[] = {&sim_fault_image, &sim_fault_raw, NULL};
 static const struct sim_action ACTIONS[] = {
     {"image", 6, {&sim_fault_image}, act_image},
+    {"raw", 4, {&sim_fault_raw}, act_raw},
     {0},
 };
 static struct sim_part part = {.name = "image", .faults = FAULTS, .actions = ACTIONS, .excuses = excuses,
-    .trace = on_trace, .free = end_images};
+    .trace = on_trace, .rest = check_forks, .free = end_images};
 SIM_PART(part)

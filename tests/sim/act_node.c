@@ -64,19 +64,12 @@ static void act_full(struct sim_world *world, struct sim_rng *rng, unsigned host
 	}
 }
 
-/* An image with open ops would be signed a second time after its return: two
- * branches of one log, which this version tells apart but does not join. */
+/* Also with ops outside a segment: they may be signed and sent after it. */
 static void backup(struct sim_world *world, unsigned host)
 {
-	struct rep_self self;
-
-	if (!sim_host_is_up(world, host))
-		return;
-	sim_host_commit(world, host);
-	if (!sim_host_is_up(world, host))
-		return;
-	rep_inspect_self(world->host[host].node, &self);
-	if (self.open_ops == 0)
+	if (sim_host_is_up(world, host))
+		sim_host_commit(world, host);
+	if (sim_host_is_up(world, host))
 		sim_host_backup(world, host);
 }
 
