@@ -104,33 +104,58 @@ static void act_image(struct sim_world *world, struct sim_rng *rng, unsigned hos
 	work_there(world, rng, host);
 }
 
+static bool is_live(const struct sim_world *world, unsigned host)
+{
+	const struct sim_host *h = &world->host[host];
+	struct rep_link_info link;
+
+	return sim_host_is_up(world, host) && !h->in_txn && rep_inspect_link(h->node, &h->view, 0, &link) &&
+	    link.is_parent && link.state == REP_LINK_LIVE;
+}
+
+static unsigned open_ops(const struct sim_world *world, unsigned host)
+{
+	struct rep_self self = {.open_ops = 0};
+
+	if (sim_host_is_up(world, host))
+		rep_inspect_self(world->host[host].node, &self);
+	return self.open_ops;
+}
+
 /*
  * A raw copy of a store with ops that wait for their segment.  They are signed
  * and sent, then the copy is put back, and that is noticed: they come back
- * signed and are not signed again.
+ * signed and are not signed again.  Nobody works there in between, and nobody
+ * lies to it about what it holds: who cannot know signs them again, which is a
+ * fork like any.
  */
 static void act_raw(struct sim_world *world, struct sim_rng *rng, unsigned host)
 {
-	int64_t cut_ms = sim_rng_between(rng, 50, 3000);
+	unsigned parent = world->host[host].parent;
 
-	/* of a street's writing below it a child may hold more than the parent: it waits a minute for it */
-	if (world->host[host].child_count != 0 || !sim_host_is_up(world, host))
+	if (host == 0 || world->host[host].child_count != 0 || !is_live(world, host) ||
+	    sim_throws(world, &sim_fault_rubbish) ||
+	    (sim_fault_find("evil") != NULL && sim_throws(world, sim_fault_find("evil"))))
 		return;
-	sim_net_cut(world, host, true, true, cut_ms);
+	world->host[host].crash = world->host[parent].crash = SIM_CRASH_NONE;
+	sim_net_cut(world, host, true, true, 2000);
 	sim_host_crash(world, host, 1);
 	sim_world_advance(world, sim_rng_between(rng, 2, 10));
-	for (uint64_t n = sim_rng_between(rng, 1, 3); n > 0; n--)
+	for (int64_t n = sim_rng_between(rng, 1, 3); n > 0; n--)
 		sim_work_at(world, rng, host);
 	if (sim_host_is_up(world, host))
 		sim_host_backup(world, host);
 	if (sim_rng_chance(rng, 500))
 		sim_work_at(world, rng, host);
-	sim_world_advance(world, sim_rng_chance(rng, 700) ? cut_ms + 8000 : sim_rng_between(rng, 0, 3000));
-	if (sim_rng_chance(rng, 300))
-		sim_work_at(world, rng, host);
-	sim_host_restore(world, host, sim_rng_between(rng, 1, 2000), sim_rng_chance(rng, 200));
-	if (sim_rng_chance(rng, 200))
-		work_there(world, rng, host);
+	for (unsigned i = 0; i < 20 && !is_live(world, host); i++)
+		sim_world_advance(world, 10000);
+	sim_world_advance(world, sim_rng_between(rng, 0, 3000));
+	if (is_live(world, host))
+		sim_host_restore(world, host, sim_rng_between(rng, 1, 2000), sim_rng_chance(rng, 200));
+	memview_free(world->host[host].backup);
+	world->host[host].backup = NULL;
+	for (unsigned i = 0; i < 20 && (!is_live(world, host) || open_ops(world, host) != 0); i++)
+		sim_world_advance(world, 10000);
 }
 
 /* Whose machine went back may be forked, may begin anew, and nobody else. */
@@ -158,7 +183,7 @@ static void check_forks(struct sim_world *world)
 		unsigned rows[SIM_HOSTS_MAX] = {0};
 		struct rep_log_info log;
 
-		for (size_t i = 0; rep_inspect_log(world->host[h].node, i, &log); i++)
+		for (size_t i = 0; rep_inspect_log(world->host[h].node, &i, &log);)
 			rows[sim_host_of(world, log.id.author)] += log.parent != 0;
 		for (unsigned a = 0; a < world->host_count; a++) {
 			if (rows[a] > images(world)->forks[h][a])

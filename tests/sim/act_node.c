@@ -64,12 +64,19 @@ static void act_full(struct sim_world *world, struct sim_rng *rng, unsigned host
 	}
 }
 
-/* Also with ops outside a segment: they may be signed and sent after it. */
+/* Ops outside a segment may be signed a second time after its return, if it is
+ * worked on before it meets its neighbours; with those: act_image.c. */
 static void backup(struct sim_world *world, unsigned host)
 {
-	if (sim_host_is_up(world, host))
-		sim_host_commit(world, host);
-	if (sim_host_is_up(world, host))
+	struct rep_self self;
+
+	if (!sim_host_is_up(world, host))
+		return;
+	sim_host_commit(world, host);
+	if (!sim_host_is_up(world, host))
+		return;
+	rep_inspect_self(world->host[host].node, &self);
+	if (self.open_ops == 0)
 		sim_host_backup(world, host);
 }
 

@@ -387,7 +387,8 @@ static void count_mine(void *arg, unsigned index, const struct rep_op *op, const
 /* On disk at somebody who runs, other than its writer. */
 static bool is_held(struct sim_world *world, struct sim_write *w)
 {
-	if (w->rec == SIM_NONE || (w->kind == TR_KIND_DIRECTIVE && !w->has_rec))
+	/* what lies in several scopes may be held in part */
+	if (w->rec == SIM_NONE || w->copy != SIM_NONE || w->is_spread || (w->kind == TR_KIND_DIRECTIVE && !w->has_rec))
 		return false;
 	for (unsigned h = 0; h < world->host_count; h++) {
 		struct find f = {.world = world, .write = w};
