@@ -19,7 +19,7 @@ from lib import Fault, World, check, until  # noqa: E402
 from ledger import Ledger, Load, Writer  # noqa: E402
 
 # What no crash may ever cause.
-NEVER = ("segment-parted", "segment-forged", "segment-scope", "frame-bad", "op-violation", "cert-bad", "head-bad", "receipt-bad", "internal-error")
+NEVER = ("fork", "fork-limit", "segment-forged", "segment-scope", "frame-bad", "op-violation", "cert-bad", "head-bad", "receipt-bad", "internal-error")
 
 
 class City(World):

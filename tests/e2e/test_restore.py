@@ -90,4 +90,4 @@ def test_a_backup_of_work_that_waits_is_no_fork(world):
     until(lambda: len(leaf.records()) == 3, "what the backup lacked comes back")
     leaf.synced()
     check(leaf.export() == hub.export(), "leaf and hub differ")
-    check("segment-parted" not in leaf.log() + hub.log(), "a log forked")
+    check(" fork " not in leaf.log() + hub.log(), "a log forked")

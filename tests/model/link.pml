@@ -26,7 +26,8 @@
  * credit (a window of two frames stands for it); profiles, beats and back-off
  * as times (silence is a step that can come whenever there is a fault left, and
  * when nothing else can); two machines with one key; a store that is restored
- * together with its fence; relays; sticks.  A crash in the middle of a group of
+ * together with its fence, and so branches, INDEX and the empty DELTA (the
+ * simulator's faults `image` and `raw`); relays; sticks.  A crash in the middle of a group of
  * steps is a crash before it: the store's transaction makes it one.
  *
  * MUTANT=1 acknowledges before the commit, 2 takes frames of any session,
