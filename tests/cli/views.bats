@@ -27,6 +27,15 @@ teardown_file() {
 @test "directive list" { golden directive-list directive list; }
 @test "directive status" { golden directive-status directive status 0193b000; }
 @test "unit list" { golden unit-list unit list; }
+@test "verify that repairs" {
+	run on plain verify --repair
+	code 65
+	has "1 of 2 repaired."
+	has "who has it is not connected"
+	[[ $(last_request plain) == *'"cmd": "repair"'* ]]
+	run on plain verify --repair --dry-run --json
+	[[ $(last_request plain) == *'"dry_run": true'* ]]
+}
 @test "verify against a peer" { golden verify verify --against 110101; }
 @test "store stat" { golden store-stat store stat; }
 @test "bundle inspect" { golden bundle-inspect bundle inspect "$BATS_TEST_DIRNAME/replies.json"; }
