@@ -43,15 +43,17 @@ static void ask(struct sim_world *world, unsigned host, struct tr_nid peer, uint
 	sim_host_step(world, host, &event);
 }
 
+/* A neighbour, while something is on its way between the two. */
 static void act_audit(struct sim_world *world, struct sim_rng *rng, unsigned host)
 {
-	bool up = host != 0 && sim_rng_chance(rng, 500);
-	unsigned peer = (unsigned)sim_rng_below(rng, world->host_count);
+	unsigned child = host != 0 ? host : 1 + (unsigned)sim_rng_below(rng, world->host_count - 1);
+	unsigned parent = world->host[child].parent;
+	bool up = sim_rng_chance(rng, 500);
 
-	if (up)
-		peer = world->host[host].parent;
-	if (sim_host_is_up(world, host) && peer != host && world->host[peer].nid.v != 0)
-		ask(world, host, world->host[peer].nid, 5000);
+	for (unsigned i = 0; i < 3; i++)
+		sim_work_any(world, rng);
+	if (sim_host_is_up(world, up ? child : parent) && world->host[child].nid.v != 0)
+		ask(world, up ? child : parent, world->host[up ? parent : child].nid, 5000);
 }
 
 static struct data *data_of(struct sim_world *world)
@@ -72,6 +74,14 @@ static void look(struct sim_world *world, unsigned host)
 		    rep_audit_look(world->host[host].node, world->host[i].nid, &info) && info.differ != 0)
 			sim_fail(world, host, "audit", "an audit with %s finds %llu domains of healthy stores that differ",
 			    world->host[i].name, (unsigned long long)info.differ);
+}
+
+/* A round that comes next wipes out what this one found: before each action. */
+static void tick(struct sim_world *world)
+{
+	for (unsigned i = 0; i < world->host_count; i++)
+		if (sim_host_is_up(world, i))
+			look(world, i);
 }
 
 /* False: no answer, the link is gone meanwhile. */
@@ -359,6 +369,6 @@ static void rest(struct sim_world *world)
 }
 
 static struct sim_fault *const FAULTS[] = {&sim_fault_rot, NULL};
-static const struct sim_action ACTIONS[] = {{"audit", 2, {NULL}, act_audit}, {0}};
-static struct sim_part part = {.name = "audit", .faults = FAULTS, .actions = ACTIONS, .look = look, .rest = rest};
+static const struct sim_action ACTIONS[] = {{"audit", 4, {NULL}, act_audit}, {0}};
+static struct sim_part part = {.name = "audit", .faults = FAULTS, .actions = ACTIONS, .tick = tick, .look = look, .rest = rest};
 SIM_PART(part)
