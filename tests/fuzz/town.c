@@ -39,6 +39,7 @@ void town_head(struct rig *r, enum rig_who who, uint32_t ctr, uint32_t xseq)
 	h.own = 5;
 	h.held = xseq;
 	h.own_ops = xseq;
+	h.serial = 1;
 	h.n_xseq = who == RIG_TOP ? 0 : 2;
 	h.xseq = counts;
 	memcpy(canon, purpose, sizeof(purpose));
@@ -48,10 +49,11 @@ void town_head(struct rig *r, enum rig_who who, uint32_t ctr, uint32_t xseq)
 	wire_put_le64(p + 20, h.own);
 	wire_put_le64(p + 28, h.held);
 	wire_put_le32(p + 36, h.own_ops);
-	wire_put_le32(p + 48, (uint32_t)h.n_xseq);
+	wire_put_le32(p + 48, h.serial);
+	wire_put_le32(p + 52, (uint32_t)h.n_xseq);
 	for (size_t i = 0; i < h.n_xseq; i++)
-		wire_put_le32(p + 52 + 4 * i, counts[i]);
-	crypto_sign_detached(sig, NULL, canon, (size_t)(p - canon) + 52 + 4 * h.n_xseq, r->party[who].sign.sk);
+		wire_put_le32(p + 56 + 4 * i, counts[i]);
+	crypto_sign_detached(sig, NULL, canon, (size_t)(p - canon) + 56 + 4 * h.n_xseq, r->party[who].sign.sk);
 	h.sig = (ProtobufCBinaryData){sizeof(sig), sig};
 	msg.m_case = TERRACE__MSG__M_HEAD;
 	msg.head = &h;
