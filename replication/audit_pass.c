@@ -87,7 +87,7 @@ int rep_audit_begin(struct rep_node *node, struct rep_link *link, struct rep_aud
 	free(pass->doms);
 	free(pass->rows);
 	memset(pass, 0, sizeof(*pass));
-	rep_own_close_all(node); /* what is compared is what is signed */
+	rep_own_close_new(node); /* what is compared is what is signed */
 	if (mode == TR_AUDIT_ASK_ROOTS) {
 		rc = add_scopes(node, link, pass, unit);
 	} else if (!rep_queue_in_reach(node, link, scope)) {
