@@ -359,10 +359,12 @@ static void rest(struct sim_world *world)
 		sim_log(world, rot.host, "a row rots: kind %u", rot.what);
 		sim_thrown(world, &sim_fault_rot);
 		data_of(world)->has_rotted = true;
+		world->host[rot.host].is_rotten = true; /* rep_check() would find it, too */
 		if (rot.is_state)
 			audit_finds(world, &rot);
 		if (verify(world, rot.host) == 0)
 			sim_fail(world, rot.host, "mend", "verify finds nothing, though a row is another one (%u)", rot.what);
+		world->host[rot.host].is_rotten = false;
 		compare(world, rot.host, before);
 		sim_check_verify(world, rot.host);
 		memview_free(before);

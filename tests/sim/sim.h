@@ -91,7 +91,8 @@ struct sim_host {
 	int64_t boot_ms, mono_base, skew_ms, wake_ms;
 	enum sim_crash crash;
 	int64_t crash_down_ms;
-	unsigned spins;
+	unsigned spins, steps;
+	bool is_rotten;          /* a row of its store was changed behind its back */
 	/* network */
 	uint64_t up_conn;        /* 0 = none */
 	uint32_t last_link;

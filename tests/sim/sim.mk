@@ -6,7 +6,7 @@ STEPS ?= 120
 JOBS  ?= 2
 SIM_SRC  := $(filter-out tests/sim/main.c tests/sim/story_%.c,$(wildcard tests/sim/*.c))
 SIM_OBJ  := $(call obj,$(SIM_SRC) tests/lib/memview.c tests/lib/badview.c tests/lib/nomem.c)
-SIM_LIBS  = $(NOMEM_LDFLAGS) $(call pkg,--libs,libsodium libprotobuf-c)
+SIM_LIBS  = $(NOMEM_LDFLAGS) -Wl,--wrap=rep_sign_verify $(call pkg,--libs,libsodium libprotobuf-c)
 SIM_STORIES := $(patsubst tests/sim/%.c,$(B)/tests/sim/%,$(wildcard tests/sim/story_*.c))
 
 .PHONY: check-sim sim
