@@ -50,7 +50,7 @@ sed '$d' "$dir/seeds.log"
 read -r p f < <(sed -nE '$s/^sim: ([0-9]+) passed, ([0-9]+) failed$/\1 \2/p' "$dir/seeds.log")
 # Seeds that are known to fail, each with what is known of it; a new one fails.
 while read -r seed why; do
-	if grep -qE "^seed $seed[ :]" "$dir/seeds.log"; then
+	if grep -qE "^seed ${seed}[ :]" "$dir/seeds.log"; then
 		echo "  KNOWN seed $seed: $why"
 		f=$((f - 1))
 	fi
