@@ -164,6 +164,10 @@ uint64_t sim_put_do(struct sim_world *world, unsigned host, struct sim_put *put)
 		id = put->write.id;
 	else
 		is_known = find_by_source(world, host, put, &id);
+	if (put->write.has_id || is_known)
+		sim_host_commit(world, host); /* its past is read from disk, and a commit may end the node */
+	if (!sim_host_is_up(world, host))
+		return 0;
 	ticket = sim_oracle_open(world, host, put->write.kind, put->write.has_id || is_known ? &id : NULL);
 	n = snprintf(put->actor, sizeof(put->actor), "w%" PRIu64, ticket);
 	put->write.actor = (struct tr_bytes){(const uint8_t *)put->actor, (size_t)n};
