@@ -95,7 +95,7 @@ void rep_ack_policy(struct rep_node *node, const struct rep_link *link, const st
 {
 	struct rep_unit *unit = rep_unit_find(node, link->peer);
 
-	if (unit == NULL || seq != log->seq || log->id.author.v != node->top.nid.v || unit->policy >= node->policy.version)
+	if (unit == NULL || log->id.lane != TR_LANE_P || seq != log->seq || log->id.author.v != node->top.nid.v || unit->policy >= node->policy.version)
 		return;
 	unit->policy = node->policy.version;
 	if (link->way == REP_WAY_DOWN)
@@ -125,8 +125,7 @@ int rep_ack_take(struct rep_node *node, struct rep_link *link, const Terrace__Fr
 		rep_queue_has(node, link, log, msg->e[i]->seq);
 		if (rep_queue_way(link, log)->acked == before)
 			continue;
-		if (log->id.lane == TR_LANE_P)
-			rep_ack_policy(node, link, log, rep_queue_way(link, log)->acked);
+		rep_ack_policy(node, link, log, rep_queue_way(link, log)->acked);
 		store_acked(node, log);
 		if (before == 0)
 			note_cert(node, link, log);

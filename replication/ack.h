@@ -16,7 +16,7 @@ void rep_ack_send(struct rep_node *node, struct rep_link *link);
 bool rep_ack_sent(struct rep_node *node, struct rep_link *link, const struct rep_log *log,
     uint64_t last, size_t bytes, int64_t origin_ms);
 
-/* The peer holds a log of lane P up to seq: if that is all of the top node's
+/* The peer holds a log up to seq: if it is of lane P, and that is all of the top node's
  * documents, it uses the policy that is used here. */
 void rep_ack_policy(struct rep_node *node, const struct rep_link *link, const struct rep_log *log, uint64_t seq);
 

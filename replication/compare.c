@@ -64,6 +64,8 @@ static void mark_same(struct rep_node *node, struct rep_link *link, const struct
 			if (log->stored)
 				rep_log_store(node, log);
 		}
+		if (!tentative)
+			rep_ack_policy(node, link, log, log->seq);
 	}
 }
 
@@ -347,8 +349,7 @@ static void settle_row(struct rep_node *node, struct rep_link *link, struct rep_
 	if (way->unsure)
 		return;
 	way->acked = seq;
-	if (log->id.lane == TR_LANE_P)
-		rep_ack_policy(node, link, log, way->acked);
+	rep_ack_policy(node, link, log, way->acked);
 	if (link->is_bundle)
 		note_file(node, link, log, way->acked);
 	else if (way->acked != before && log->stored)

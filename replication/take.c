@@ -250,8 +250,7 @@ static void note_here(struct rep_node *node, struct rep_link *link, struct rep_l
 	if (link->is_bundle)
 		return;
 	rep_queue_has(node, link, log, last); /* it sent it: it has it */
-	if (log->id.lane == TR_LANE_P)
-		rep_ack_policy(node, link, log, rep_queue_way(link, log)->acked);
+	rep_ack_policy(node, link, log, rep_queue_way(link, log)->acked);
 	rep_queue_ack(node, link, log);
 }
 
