@@ -205,6 +205,7 @@ int rep_mend_put(struct rep_node *node, struct rep_link *link, struct rep_log *l
 		return TR_E_FORGED;
 	}
 	tip->head = seg->hash;
+	tip->handle = log->handle; /* the first segment of a branch goes on from another row, and does not lie there */
 	rep_chain_put(node, tip, seg, node->wall_ms);
 	rep_node_trace(node, REP_TRACE_SEG_REPAIRED, link->peer, seg->first, last, NULL);
 	if (last >= link->want_last)
