@@ -26,8 +26,8 @@ static void note(struct rep_node *node, struct touched *t, struct tr_bytes entry
 {
 	struct tr_rec_id *more;
 
-	if (rep_op_decode(&t->op, entry) != 0 || !t->op.has_body || t->op.kind < TR_OP_CREATE ||
-	    t->op.kind > TR_OP_COUNT || rep_schema_kind_name(t->op.type) == NULL)
+	if (rep_op_decode(&t->op, entry) != 0 || !t->op.has_body || !rep_op_is_of_record(t->op.kind) ||
+	    rep_schema_kind_name(t->op.type) == NULL)
 		return;
 	if (t->count > 0 && memcmp(t->ids[t->count - 1].b, t->op.rec.b, sizeof(t->op.rec.b)) == 0)
 		return;

@@ -341,7 +341,7 @@ void rep_fold_entry(struct rep_node *node, const struct rep_fold *fold, uint64_t
 			rep_ckpt_op_take(node, fold->log, seq, rep_fold_hlc(fold->hlc, op->dt_ms), ckpt->t);
 		return;
 	}
-	later = (op->kind < TR_OP_CREATE || op->kind > TR_OP_COUNT) && op->kind != TR_OP_TRANSFER
+	later = !rep_op_is_of_record(op->kind)
 		    ? REP_LATER_OP : rep_known_op(&node->known, op);
 	if (later != REP_LATER_NOT) {
 		rep_later_keep(node, fold->log, seq, op, later);

@@ -267,12 +267,6 @@ static void show_violation(struct rep_record *rec, const struct rep_op *op,
 	    REP_STEP_VIOLATION;
 }
 
-static bool is_applied(uint32_t kind)
-{
-	return (kind >= TR_OP_CREATE && kind <= TR_OP_COUNT) ||
-	    kind == TR_OP_TRANSFER;
-}
-
 int rep_merge_apply(struct rep_record *rec, const struct rep_view *view,
     const struct rep_op *op, const struct rep_cause *cause,
     struct rep_applied *out)
@@ -283,7 +277,7 @@ int rep_merge_apply(struct rep_record *rec, const struct rep_view *view,
 	memset(out, 0, sizeof(*out));
 	out->status_before = rep_record_status(rec);
 	out->status_after = out->status_before;
-	if (!is_applied(op->kind))
+	if (!rep_op_is_of_record(op->kind))
 		return 0; /* of a later version: kept and forwarded */
 	rep_merge_decide(rec, op, cause, &d);
 	out->why = d.why;

@@ -39,6 +39,12 @@ struct rep_op {
 	struct rep_value values[TR_FIELDS_MAX];
 };
 
+/* Ops that make a record; the other kinds have places of their own. */
+static inline bool rep_op_is_of_record(uint32_t kind)
+{
+	return (kind >= TR_OP_CREATE && kind <= TR_OP_COUNT) || kind == TR_OP_TRANSFER;
+}
+
 /* (log handle, sequence): everything up to it was applied. */
 struct rep_seen {
 	uint32_t log;

@@ -70,11 +70,6 @@ static int find(struct rep_node *node, struct tr_dot dot, struct rep_fold *fold,
 	return 0;
 }
 
-static bool is_of_record(uint32_t kind)
-{
-	return (kind >= TR_OP_CREATE && kind <= TR_OP_COUNT) || kind == TR_OP_TRANSFER;
-}
-
 /*
  * One op that waited.  One of a record leaves its row only, the record is
  * folded after it; any other takes effect now.  What is still not understood
@@ -93,7 +88,7 @@ static void look_at(struct rep_node *node, const uint8_t key[static REP_LATER_KE
 		return;
 	}
 	rep_node_del(node, REP_T_LATER, rep_bytes(key, REP_LATER_KEY));
-	if (rep_op_decode(node->op, entry) == 0 && is_of_record(node->op->kind) &&
+	if (rep_op_decode(node->op, entry) == 0 && rep_op_is_of_record(node->op->kind) &&
 	    rep_known_op(&node->known, node->op) == REP_LATER_NOT)
 		return;
 	rep_fold_entry(node, &fold, dot.seq, entry);
@@ -125,7 +120,7 @@ static void index_again(struct rep_node *node, const uint8_t key[static REP_LATE
 	if (rep_node_get(node, REP_T_LATER, rep_bytes(key, REP_LATER_KEY), &row) == 0 ||
 	    rep_node_get(node, REP_T_VIOLATION, rep_bytes(key, REP_LATER_KEY), &row) == 0)
 		return;
-	if (find(node, dot, &fold, &entry) == 0 && rep_op_decode(node->op, entry) == 0 && is_of_record(node->op->kind))
+	if (find(node, dot, &fold, &entry) == 0 && rep_op_decode(node->op, entry) == 0 && rep_op_is_of_record(node->op->kind))
 		rep_fold_index(node, &fold, node->op);
 }
 

@@ -193,8 +193,7 @@ static int is_expected(struct walk *w, const struct rep_log *log, bool *expected
 	int rc;
 
 	*expected = false;
-	if (!w->op->has_body || w->op->kind < TR_OP_CREATE || w->op->kind > TR_OP_COUNT ||
-	    rep_schema_kind_name(w->op->type) == NULL)
+	if (!w->op->has_body || !rep_op_is_of_record(w->op->kind) || rep_schema_kind_name(w->op->type) == NULL)
 		return 0;
 	rc = rep_record_load(w->rec, w->view, w->op->type, &w->op->rec);
 	if (is_fatal(rc))
