@@ -112,11 +112,23 @@ int rep_verify_row(const struct rep_view *view, const struct rep_log *log, uint6
 	       row->last == first + (*seg)->count - 1 ? 0 : TR_E_DAMAGED;
 }
 
+/*
+ * Is a row gone that another one names?  Causes are here before effects: what
+ * would lie beyond the end of its log never was, and who names it is damaged.
+ */
+static bool is_missing(const struct walk *w, uint32_t handle, uint64_t seq)
+{
+	const struct rep_log *log = rep_log_get(w->node, handle);
+	struct rep_chain_row row;
+
+	return log != NULL && seq <= log->seq && rep_chain_find(w->view, handle, seq, &row) != 0;
+}
+
 /* Is the segment's own row at fault, or one that it hangs on? */
 static bool is_own_fault(struct walk *w, const struct rep_log *log, uint64_t first)
 {
 	struct rep_seen seen[TR_VECTOR_MAX];
-	struct rep_chain_row row, other;
+	struct rep_chain_row row;
 	Terrace__Seg *seg;
 	struct rep_log tip;
 	size_t count;
@@ -125,12 +137,10 @@ static bool is_own_fault(struct walk *w, const struct rep_log *log, uint64_t fir
 		return true;
 	count = rep_chain_vec(&row, seen);
 	for (size_t i = 0; i < count; i++)
-		if (rep_log_get(w->node, seen[i].log) != NULL &&
-		    rep_chain_find(w->view, seen[i].log, seen[i].seq, &other) != 0)
+		if (is_missing(w, seen[i].log, seen[i].seq))
 			return false;
 	for (size_t i = 0; i < seg->n_ctx; i++)
-		if (rep_log_get(w->node, seg->ctx[i]->log) != NULL &&
-		    rep_chain_find(w->view, seg->ctx[i]->log, seg->ctx[i]->seq, &other) != 0)
+		if (is_missing(w, seg->ctx[i]->log, seg->ctx[i]->seq))
 			return false;
 	if (rep_chain_tip(w->node, w->view, log, first - 1, &tip) != 0)
 		return false;

@@ -5,6 +5,7 @@
 #include "tests/unit/unit.h"
 
 #include "proto/err.h"
+#include "replication/log.h"
 #include "tests/lib/rig.h"
 
 #define TICKET 99
@@ -308,6 +309,41 @@ static void only_the_segment_of_the_chain_is_taken(void **state)
 	rig_end(&s.r);
 }
 
+/* A vector that names what never was: the row's own damage, not that of the row it names. */
+static void a_vector_of_what_never_was_is_the_rows_own_damage(void **state)
+{
+	static uint8_t copy[REP_SEG_ROW_MAX + REP_SEG_ROW_ENTRY];
+	struct scene s;
+	struct rep_verify_cursor cursor = {0};
+	struct rep_verify_sum sum = {0};
+	struct rep_fault fault = {.what = REP_FAULT_RECORD};
+	struct tr_bytes key = {NULL, 0}, row = {NULL, 0};
+	uint8_t k[12];
+	bool found = false;
+
+	(void)state;
+	begin(&s);
+	while (rep_seek(&s.r.view, REP_T_SEG, key, key.size != 0, &key, &row) == 0) {
+		assert_int_equal(key.size, sizeof(k));
+		memcpy(k, key.data, sizeof(k)); /* the newest log's */
+		memcpy(copy, row.data, REP_SEG_ROW_HEAD);
+		memcpy(copy + REP_SEG_ROW_HEAD + REP_SEG_ROW_ENTRY, row.data + REP_SEG_ROW_HEAD, row.size - REP_SEG_ROW_HEAD);
+	}
+	wire_put_be16(copy + 40, (uint16_t)(wire_get_be16(copy + 40) + 1)); /* one entry more */
+	wire_put_be32(copy + REP_SEG_ROW_HEAD, 1);
+	wire_put_be64(copy + REP_SEG_ROW_HEAD + 4, 1000);
+	TR_ASSERT(rep_get(&s.r.view, REP_T_SEG, (struct tr_bytes){k, sizeof(k)}, &row) == 0);
+	assert_int_equal(rep_put(&s.r.view, REP_T_SEG, (struct tr_bytes){k, sizeof(k)},
+	    (struct tr_bytes){copy, row.size + REP_SEG_ROW_ENTRY}), 0);
+	while (!found)
+		assert_int_equal(rep_verify_next(s.r.node, &s.r.view, &cursor, 16, &fault, &found, &sum), 0);
+	assert_int_equal(fault.what, REP_FAULT_SEGMENT);
+	assert_int_equal(fault.log, wire_get_be32(k));
+	assert_int_equal(fault.last, wire_get_be64(k + 4));
+	assert_int_equal(sum.unjudged, 0);
+	rig_end(&s.r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -318,6 +354,7 @@ int main(void)
 	    cmocka_unit_test(it_waits_no_longer_than_it_says),
 	    cmocka_unit_test(segments_are_given_once_a_second),
 	    cmocka_unit_test(only_the_segment_of_the_chain_is_taken),
+	    cmocka_unit_test(a_vector_of_what_never_was_is_the_rows_own_damage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
