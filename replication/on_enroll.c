@@ -131,6 +131,8 @@ void rep_on_invite(struct rep_node *node, const struct rep_invite *invite)
 		rc = TR_E_AUTH;
 	caps &= node->cert.caps;
 	unit = rc == 0 ? child_by_path(node, path, up + 1 + code) : NULL;
+	if (unit != NULL && unit->has_cert)
+		rc = TR_E_EXISTS; /* a second key could be asked for, but nobody can approve it yet */
 	if (unit != NULL) {
 		nid = unit->nid;
 	} else if (rc == 0) {
@@ -311,6 +313,8 @@ static const char *issue(struct rep_node *node, uint8_t row[static ROW_SIZE], co
 	uint32_t serial = unit != NULL ? unit->serial_max + 1 : 1;
 	const char *why;
 
+	if (unit != NULL && unit->has_cert)
+		return "unit has joined already";
 	if (serial == 0)
 		return "no number is left for a new key";
 	why = rep_on_issue(node, nid, wire_get_be32(row + OFF_CAPS), serial, req, NULL);

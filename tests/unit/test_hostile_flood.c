@@ -160,6 +160,25 @@ static void a_frontier_names_a_log_once(void **state)
 	rig_end(&r);
 }
 
+/* A second machine for a unit that has one: its key could not be approved. */
+static void a_joined_unit_is_not_invited_again(void **state)
+{
+	struct rep_invite again = {.ticket = 6, .code = "001", .title = "A street", .expires_ms = INT64_MAX};
+	struct rep_event event = {.kind = REP_EV_INVITE, .invite = &again};
+	struct rig r;
+
+	(void)state;
+	rig_begin(&r, RIG_TOP);
+	rig_step(&r, &event);
+	assert_int_equal(r.reply.rc, TR_E_EXISTS);
+	assert_int_equal(memview_rows(r.mv, REP_T_INVITE), 0);
+	memcpy(again.code, "009", 4);
+	rig_step(&r, &event);
+	assert_int_equal(r.reply.rc, 0);
+	assert_int_equal(memview_rows(r.mv, REP_T_INVITE), 1);
+	rig_end(&r);
+}
+
 /* An application that names a member of staff as its case. */
 static void an_id_names_one_record(void **state)
 {
@@ -265,6 +284,7 @@ int main(void)
 	    cmocka_unit_test(a_log_has_a_handle_for_each_branch),
 	    cmocka_unit_test(a_frontier_names_a_log_once),
 	    cmocka_unit_test(claims_about_our_own_past_wear_off),
+	    cmocka_unit_test(a_joined_unit_is_not_invited_again),
 	    cmocka_unit_test(an_id_names_one_record),
 	    cmocka_unit_test(hellos_cost_little),
 	    cmocka_unit_test(forged_segments_do_not_fill_the_log),
