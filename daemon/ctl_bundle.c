@@ -348,7 +348,7 @@ static void count_rows(struct td_ctl_call *call, uint64_t *segments, uint64_t *h
 
 	td_store_stat(td_engine_store(call->ctl->engine), &stat);
 	*segments = stat.rows[REP_T_SEG];
-	*held = stat.rows[REP_T_SNAP];
+	*held = stat.rows[REP_T_PEND];
 }
 
 /* What the core refused says so in its traces; which frame it was is gone. */

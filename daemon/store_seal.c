@@ -11,7 +11,7 @@
 
 const char *const td_store_tables[REP_T_COUNT] = {
 	[REP_T_META] = "meta", [REP_T_LOG] = "log", [REP_T_SEG] = "seg",
-	[REP_T_OPEN] = "open", [REP_T_SNAP] = "snap", [REP_T_REC] = "rec",
+	[REP_T_OPEN] = "open", [REP_T_PEND] = "pend", [REP_T_REC] = "rec",
 	[REP_T_ROW] = "row", [REP_T_OPS] = "ops", [REP_T_SRC] = "src",
 	[REP_T_DIR] = "dir", [REP_T_CONFLICT] = "conflict",
 	[REP_T_CERT] = "cert", [REP_T_UNIT] = "unit", [REP_T_PEER] = "peer",
@@ -19,7 +19,7 @@ const char *const td_store_tables[REP_T_COUNT] = {
 	[REP_T_INVITE] = "invite", [REP_T_KEY] = "key",
 	[REP_T_VIOLATION] = "violation", [REP_T_LATER] = "later",
 	[REP_T_CUT] = "cut", [REP_T_EVID] = "evidence",
-	[REP_T_DOMAIN] = "domain", [REP_T_BASE] = "base", [REP_T_INDEX] = "index",
+	[REP_T_DOMAIN] = "domain", [REP_T_BASE] = "base",
 };
 
 const char *td_store_table_name(enum rep_table table)

@@ -68,6 +68,7 @@
 #define TR_LIST_MAX 10000              /* items of one list */
 #define TR_RECORD_BYTES_MAX (60 * 1024) /* encoded record row */
 #define TR_CKPT_OPS 1000               /* of a domain, then its state is compared */
+#define TR_CKPT_SHARE 8                /* ... and an eighth as many as it has records: each of them is hashed */
 #define TR_CKPT_DAYS 30                /* ... or so long after the last time, if there was an op */
 #define TR_CKPT_SLICE 256              /* records looked at between two commits: some 10 ms */
 #define TR_TARGETS_MAX 20000           /* targets of one directive */

@@ -12,7 +12,7 @@
 #define KEY_DOMAIN 9       /* scope, lane */
 #define KEY_ID (KEY_DOMAIN + sizeof(struct tr_rec_id))
 #define KEY_RECORD (KEY_ID + 1) /* and the kind */
-#define ROW_FIXED 86       /* gen, number, records, ms, at(12), root(32), count(2) */
+#define ROW_FIXED 70       /* number, records, ms, at(12), root(32), count(2) */
 #define ROW_ENTRY 28       /* handle, seq, h16 */
 
 static uint64_t mix(struct tr_nid scope, uint8_t lane)
@@ -62,8 +62,6 @@ void rep_base_free(struct rep_node *node)
 
 		free(d->want);
 		free(d->base);
-		free(d->floor);
-		free(d->sweep);
 		free(d);
 	}
 	free(node->domains);
@@ -144,33 +142,26 @@ size_t rep_base_limit(const struct rep_base *base, struct rep_seen *out)
 
 /* ---------------------------------------------------------------------- rows */
 
-struct rep_base_key rep_base_key(const struct rep_domain *domain, char tag, struct tr_bytes tail)
-{
-	struct rep_base_key key;
+#define KEY_BASE (KEY_DOMAIN + 1) /* and the tag */
 
-	TR_ASSERT(tail.size <= sizeof(key.b) - KEY_DOMAIN - 1);
-	wire_put_be64(key.b, domain->scope.v);
-	key.b[8] = domain->lane;
-	key.b[9] = (uint8_t)tag;
-	if (tail.size > 0)
-		memcpy(key.b + 10, tail.data, tail.size);
-	key.size = 10 + tail.size;
-	return key;
+static void base_key(const struct rep_domain *domain, char tag, uint8_t out[static KEY_BASE])
+{
+	wire_put_be64(out, domain->scope.v);
+	out[8] = domain->lane;
+	out[9] = (uint8_t)tag;
 }
 
 static size_t pack(const struct rep_base *b, uint8_t *out)
 {
 	uint8_t *p = out;
 
-	wire_put_be64(p, b->gen);
-	wire_put_be64(p + 8, b->number);
-	wire_put_be64(p + 16, b->records);
-	wire_put_be64(p + 24, (uint64_t)b->ms);
-	wire_put_be32(p + 32, b->at.log);
-	wire_put_be64(p + 36, b->at.seq);
-	memcpy(p + 44, b->root.b, 32);
-	wire_put_be64(p + 76, 0);
-	wire_put_be16(p + 84, b->count);
+	wire_put_be64(p, b->number);
+	wire_put_be64(p + 8, b->records);
+	wire_put_be64(p + 16, (uint64_t)b->ms);
+	wire_put_be32(p + 24, b->at.log);
+	wire_put_be64(p + 28, b->at.seq);
+	memcpy(p + 36, b->root.b, 32);
+	wire_put_be16(p + 68, b->count);
 	p += ROW_FIXED;
 	for (uint16_t i = 0; i < b->count; i++, p += ROW_ENTRY) {
 		wire_put_be32(p, b->f[i].log);
@@ -182,7 +173,7 @@ static size_t pack(const struct rep_base *b, uint8_t *out)
 
 static struct rep_base *unpack(struct rep_node *node, struct tr_bytes row)
 {
-	size_t count = row.size >= ROW_FIXED ? wire_get_be16(row.data + 84) : TR_VECTOR_MAX + 1;
+	size_t count = row.size >= ROW_FIXED ? wire_get_be16(row.data + 68) : TR_VECTOR_MAX + 1;
 	struct rep_base *b;
 
 	if (count > TR_VECTOR_MAX || row.size != ROW_FIXED + count * ROW_ENTRY) {
@@ -194,12 +185,11 @@ static struct rep_base *unpack(struct rep_node *node, struct tr_bytes row)
 		rep_node_fail(node, TR_E_NOMEM);
 		return NULL;
 	}
-	b->gen = wire_get_be64(row.data);
-	b->number = wire_get_be64(row.data + 8);
-	b->records = wire_get_be64(row.data + 16);
-	b->ms = (int64_t)wire_get_be64(row.data + 24);
-	b->at = (struct tr_dot){wire_get_be32(row.data + 32), wire_get_be64(row.data + 36)};
-	memcpy(b->root.b, row.data + 44, 32);
+	b->number = wire_get_be64(row.data);
+	b->records = wire_get_be64(row.data + 8);
+	b->ms = (int64_t)wire_get_be64(row.data + 16);
+	b->at = (struct tr_dot){wire_get_be32(row.data + 24), wire_get_be64(row.data + 28)};
+	memcpy(b->root.b, row.data + 36, 32);
 	b->count = (uint16_t)count;
 	for (size_t i = 0; i < count; i++) {
 		const uint8_t *p = row.data + ROW_FIXED + i * ROW_ENTRY;
@@ -211,46 +201,38 @@ static struct rep_base *unpack(struct rep_node *node, struct tr_bytes row)
 	return b;
 }
 
-static struct rep_base **slot(struct rep_domain *domain, uint8_t tag)
-{
-	switch (tag) {
-	case 'w': return &domain->want;
-	case 'b': return &domain->base;
-	default: return &domain->floor; /* 'f' */
-	}
-}
-
 void rep_base_set(struct rep_node *node, struct rep_domain *domain, char tag, struct rep_base *base)
 {
-	struct rep_base **at = slot(domain, (uint8_t)tag);
-	struct rep_base_key key = rep_base_key(domain, tag, rep_bytes(NULL, 0));
-	uint8_t row[ROW_FIXED + TR_VECTOR_MAX * ROW_ENTRY];
+	struct rep_base **at = tag == 'w' ? &domain->want : &domain->base;
+	uint8_t key[KEY_BASE], row[ROW_FIXED + TR_VECTOR_MAX * ROW_ENTRY];
 
+	base_key(domain, tag, key);
 	if (base != NULL)
-		rep_node_put(node, REP_T_BASE, rep_base_key_bytes(&key), rep_bytes(row, pack(base, row)));
+		rep_node_put(node, REP_T_BASE, rep_bytes(key, sizeof(key)), rep_bytes(row, pack(base, row)));
 	else
-		rep_node_del(node, REP_T_BASE, rep_base_key_bytes(&key));
+		rep_node_del(node, REP_T_BASE, rep_bytes(key, sizeof(key)));
 	if (*at != base)
 		free(*at);
 	*at = base;
 }
 
-static void load_row(struct rep_node *node, const struct rep_log *log)
+static struct rep_base *load(struct rep_node *node, const struct rep_domain *domain, char tag)
 {
-	static const char tags[] = {'w', 'b', 'f'};
+	uint8_t key[KEY_BASE];
+	struct tr_bytes row;
+
+	base_key(domain, tag, key);
+	return rep_node_get(node, REP_T_BASE, rep_bytes(key, sizeof(key)), &row) == 0 ? unpack(node, row) : NULL;
+}
+
+static void load_domain(struct rep_node *node, const struct rep_log *log)
+{
 	struct rep_domain *domain = rep_base_domain(node, log->id.scope, log->id.lane);
 
-	for (size_t i = 0; domain != NULL && i < sizeof(tags) && node->rc == 0; i++) {
-		struct rep_base **at = slot(domain, (uint8_t)tags[i]);
-		struct rep_base_key key = rep_base_key(domain, tags[i], rep_bytes(NULL, 0));
-		struct tr_bytes row;
-
-		if (*at != NULL || rep_node_get(node, REP_T_BASE, rep_base_key_bytes(&key), &row) != 0)
-			continue;
-		*at = unpack(node, row);
-		if (*at != NULL && (*at)->gen > domain->gens)
-			domain->gens = (*at)->gen;
-	}
+	if (domain == NULL)
+		return;
+	domain->want = load(node, domain, 'w');
+	domain->base = load(node, domain, 'b');
 }
 
 void rep_base_load(struct rep_node *node)
@@ -258,30 +240,7 @@ void rep_base_load(struct rep_node *node)
 	for (size_t i = 0; i < node->log_count && node->rc == 0; i++)
 		if (node->logs[i]->id.author.v != 0 &&
 		    rep_base_find(node, node->logs[i]->id.scope, node->logs[i]->id.lane) == NULL)
-			load_row(node, node->logs[i]);
-}
-
-bool rep_base_wipe(struct rep_node *node, enum rep_table table, struct tr_bytes prefix, size_t *budget)
-{
-	uint8_t at[REP_BASE_KEY_MAX > REP_KEY_MAX ? REP_BASE_KEY_MAX : REP_KEY_MAX];
-
-	while (node->rc == 0) {
-		struct tr_bytes key;
-		int rc = rep_seek(node->view, table, prefix, false, &key, NULL);
-
-		if (rc == TR_E_NOTFOUND || (rc == 0 && (key.size < prefix.size || memcmp(key.data, prefix.data, prefix.size) != 0)))
-			return true;
-		if (rc != 0 || key.size > sizeof(at)) {
-			rep_node_fail(node, rc != 0 ? rc : TR_E_DAMAGED);
-			return false;
-		}
-		if (*budget == 0)
-			return false;
-		(*budget)--;
-		memcpy(at, key.data, key.size);
-		rep_node_del(node, table, rep_bytes(at, key.size));
-	}
-	return false;
+			load_domain(node, node->logs[i]);
 }
 
 /* ------------------------------------------------------------------- records */
@@ -295,55 +254,65 @@ static void record_key(const struct rep_domain *domain, const struct tr_rec_id *
 	out[KEY_ID] = kind;
 }
 
-static int entry_of(struct tr_bytes key, struct tr_bytes row, struct rep_base_entry *out)
-{
-	if (key.size != KEY_RECORD || row.size != 8)
-		return TR_E_DAMAGED;
-	memcpy(out->id.b, key.data + KEY_DOMAIN, sizeof(out->id.b));
-	out->kind = key.data[KEY_ID];
-	out->born = wire_get_be64(row.data);
-	return 0;
-}
-
 int rep_base_next(const struct rep_view *view, const struct rep_domain *domain,
     const struct rep_base_entry *after, struct rep_base_entry *out)
 {
 	static const struct rep_base_entry first;
 	uint8_t from[KEY_RECORD];
-	struct tr_bytes key, row;
+	struct tr_bytes key;
 	int rc;
 
 	if (after == NULL)
 		record_key(domain, &first.id, 0, from);
 	else
 		record_key(domain, &after->id, after->kind, from);
-	rc = rep_seek(view, REP_T_DOMAIN, rep_bytes(from, sizeof(from)), after != NULL, &key, &row);
+	rc = rep_seek(view, REP_T_DOMAIN, rep_bytes(from, sizeof(from)), after != NULL, &key, NULL);
 	if (rc != 0)
 		return rc;
 	if (key.size < KEY_DOMAIN || memcmp(key.data, from, KEY_DOMAIN) != 0)
 		return TR_E_NOTFOUND;
-	return entry_of(key, row, out);
+	if (key.size != KEY_RECORD)
+		return TR_E_DAMAGED;
+	memcpy(out->id.b, key.data + KEY_DOMAIN, sizeof(out->id.b));
+	out->kind = key.data[KEY_ID];
+	return 0;
 }
 
-int rep_base_entry(const struct rep_view *view, const struct rep_domain *domain, uint8_t kind,
-    const struct tr_rec_id *id, struct rep_base_entry *out)
+void rep_base_meet(struct rep_node *node, const struct rep_log *log, uint8_t kind, const struct tr_rec_id *id)
 {
+	struct rep_domain *domain = rep_base_domain(node, log->id.scope, log->id.lane);
 	uint8_t key[KEY_RECORD];
-	struct tr_bytes row;
+
+	if (domain == NULL)
+		return;
+	record_key(domain, id, kind, key);
+	rep_node_put(node, REP_T_DOMAIN, rep_bytes(key, sizeof(key)), rep_bytes("", 0));
+}
+
+int rep_base_moved(const struct rep_view *view, const struct rep_base *base, const struct tr_rec_id *id, bool *moved)
+{
+	uint8_t at[sizeof(*id) + 12];
+	struct tr_bytes from = rep_bytes(at, sizeof(*id)), key;
 	int rc;
 
-	record_key(domain, id, kind, key);
-	rc = rep_get(view, REP_T_DOMAIN, rep_bytes(key, sizeof(key)), &row);
-	return rc != 0 ? rc : entry_of(rep_bytes(key, sizeof(key)), row, out);
-}
+	*moved = false;
+	memcpy(at, id->b, sizeof(*id));
+	while ((rc = rep_seek(view, REP_T_OPS, from, from.size > sizeof(*id), &key, NULL)) == 0) {
+		struct tr_dot dot;
 
-void rep_base_put_entry(struct rep_node *node, const struct rep_domain *domain, const struct rep_base_entry *entry)
-{
-	uint8_t key[KEY_RECORD], row[8];
-
-	record_key(domain, &entry->id, entry->kind, key);
-	wire_put_be64(row, entry->born);
-	rep_node_put(node, REP_T_DOMAIN, rep_bytes(key, sizeof(key)), rep_bytes(row, sizeof(row)));
+		if (key.size != sizeof(at) || memcmp(key.data, id->b, sizeof(*id)) != 0)
+			return 0;
+		dot = (struct tr_dot){wire_get_be32(key.data + sizeof(*id)), wire_get_be64(key.data + sizeof(*id) + 4)};
+		if (!rep_base_has(base, dot)) {
+			*moved = true;
+			return 0;
+		}
+		/* on to the first one above the base in this log */
+		memcpy(at, key.data, sizeof(*id) + 4);
+		wire_put_be64(at + sizeof(*id) + 4, rep_base_seq(base, dot.log));
+		from = rep_bytes(at, sizeof(at));
+	}
+	return rc == TR_E_NOTFOUND ? 0 : rc;
 }
 
 /* ---------------------------------------------------------------------- jobs */
@@ -373,6 +342,13 @@ uint64_t rep_base_ops(const struct rep_node *node, const struct rep_domain *doma
 	return base != NULL && base->at.log != 0 && ops > 0 ? ops - 1 : ops;
 }
 
+uint64_t rep_base_due(const struct rep_node *node, const struct rep_domain *domain)
+{
+	uint64_t share = domain->base != NULL ? domain->base->records / TR_CKPT_SHARE : 0;
+
+	return share > node->ckpt_ops ? share : node->ckpt_ops;
+}
+
 void rep_base_note(struct rep_node *node, const struct rep_log *log)
 {
 	struct rep_domain *domain;
@@ -380,7 +356,7 @@ void rep_base_note(struct rep_node *node, const struct rep_log *log)
 	if (!node->is_top || log->id.lane == TR_LANE_P) /* there one writes, nothing is merged */
 		return;
 	domain = rep_base_domain(node, log->id.scope, log->id.lane);
-	if (domain == NULL || domain->make_due || rep_base_ops(node, domain) < node->ckpt_ops)
+	if (domain == NULL || domain->make_due || rep_base_ops(node, domain) < rep_base_due(node, domain))
 		return;
 	domain->make_due = true;
 	rep_base_queue(node, domain);
@@ -399,7 +375,6 @@ bool rep_inspect_ckpt(const struct rep_node *node, size_t i, struct rep_ckpt_inf
 	out->lane = d->lane;
 	out->waiting = d->want != NULL;
 	out->stopped = rep_base_is_forked(node, d) || (d->want != NULL && rep_base_is_cut(node, d->want));
-	out->floor = d->floor != NULL ? d->floor->number : 0;
 	if (d->base != NULL) {
 		out->number = d->base->number;
 		out->records = d->base->records;

@@ -60,25 +60,14 @@ static int load(struct rep_record *rec, const struct rep_view *view, const struc
 }
 
 /* Folded again from its ops up to the limit. */
-static int again(const struct rep_node *node, const struct rep_view *view, const struct rep_domain *domain,
-    const struct rep_base *limit, const struct rep_base_entry *entry, struct rep_record *rec, struct tr_hash *hash)
+static int again(const struct rep_node *node, const struct rep_view *view, const struct rep_base *limit,
+    const struct rep_base_entry *entry, struct rep_record *rec, struct tr_hash *hash)
 {
-	struct rep_seen limits[TR_VECTOR_MAX], above[TR_VECTOR_MAX];
+	struct rep_seen limits[TR_VECTOR_MAX];
 	struct rep_refold how = {.limit = limits, .limit_count = rep_base_limit(limit, limits)};
-	const struct rep_view *under = view;
-	struct rep_base_view floor;
-	struct rep_overlay *overlay;
-	int rc = 0;
+	struct rep_overlay *overlay = rep_overlay_create(view, OVERLAY_MAX);
+	int rc = overlay != NULL ? rep_refold(node, view, &entry->id, &how, overlay) : TR_E_NOMEM;
 
-	if (domain->floor != NULL) {
-		rc = rep_base_view(&floor, view, domain, entry);
-		how.floor = above;
-		how.floor_count = rep_base_limit(domain->floor, above);
-		under = &floor.view;
-	}
-	overlay = rc == 0 ? rep_overlay_create(under, OVERLAY_MAX) : NULL;
-	if (rc == 0)
-		rc = overlay != NULL ? rep_refold(node, view, &entry->id, &how, overlay) : TR_E_NOMEM;
 	if (rc == 0)
 		rc = load(rec, rep_overlay_view(overlay), entry, hash);
 	rep_overlay_free(overlay);
@@ -86,8 +75,8 @@ static int again(const struct rep_node *node, const struct rep_view *view, const
 }
 
 int rep_ckpt_state(const struct rep_node *node, const struct rep_view *view,
-    const struct rep_domain *domain, const struct rep_base *limit, const struct rep_base_entry *entry,
-    struct rep_record *rec, struct tr_hash *hash, bool *was_there)
+    const struct rep_base *limit, const struct rep_base_entry *entry, struct rep_record *rec, struct tr_hash *hash,
+    bool *was_there)
 {
 	bool moved;
 	int rc = rep_base_moved(view, limit, &entry->id, &moved);
@@ -95,7 +84,7 @@ int rep_ckpt_state(const struct rep_node *node, const struct rep_view *view,
 	*was_there = true;
 	if (rc != 0)
 		return rc;
-	rc = moved ? again(node, view, domain, limit, entry, rec, hash) : load(rec, view, entry, hash);
+	rc = moved ? again(node, view, limit, entry, rec, hash) : load(rec, view, entry, hash);
 	if (rc == TR_E_NOTFOUND) { /* it came later, or only an op did that nobody understood */
 		*was_there = false;
 		return 0;

@@ -30,8 +30,8 @@ void rep_ckpt_root_end(struct rep_ckpt_root *root, struct tr_nid scope, uint8_t 
 /* A record as of `limit`, which all ops at or below are here of.  *rec is
  * filled if it was there.  0; errors of rep_refold(). */
 TR_MUST_CHECK int rep_ckpt_state(const struct rep_node *node, const struct rep_view *view,
-    const struct rep_domain *domain, const struct rep_base *limit, const struct rep_base_entry *entry,
-    struct rep_record *rec, struct tr_hash *hash, bool *was_there);
+    const struct rep_base *limit, const struct rep_base_entry *entry, struct rep_record *rec, struct tr_hash *hash,
+    bool *was_there);
 
 /* ---- the job (ckpt_job.c) ---- */
 

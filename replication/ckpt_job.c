@@ -69,11 +69,9 @@ void rep_ckpt_scan(struct rep_node *node)
 		uint64_t ops = node->is_top ? rep_base_ops(node, domain) : 0;
 		int64_t since = ops > 0 ? since_ms(node, domain) : INT64_MAX;
 
-		if (ops >= node->ckpt_ops || (since < INT64_MAX && rep_node_now_ms(node) - since >= node->ckpt_ms))
+		if (ops >= rep_base_due(node, domain) || (since < INT64_MAX && rep_node_now_ms(node) - since >= node->ckpt_ms))
 			domain->make_due = true;
-		if (rep_base_may_prune(node, domain))
-			domain->prune_due = true;
-		if (domain->make_due || domain->prune_due || domain->want != NULL)
+		if (domain->make_due || domain->want != NULL)
 			rep_base_queue(node, domain);
 	}
 }
@@ -165,13 +163,8 @@ static bool write_op(struct rep_node *node, struct rep_domain *domain, struct re
 
 static void adopt(struct rep_node *node, struct rep_domain *domain, struct rep_base *base)
 {
-	base->gen = ++domain->gens;
 	rep_node_trace(node, REP_TRACE_CKPT, domain->scope, domain->lane, base->records, NULL);
 	rep_base_set(node, domain, 'b', base);
-	if (rep_base_may_prune(node, domain)) {
-		domain->prune_due = true;
-		rep_base_queue(node, domain);
-	}
 }
 
 /* All records were seen. */
@@ -246,7 +239,7 @@ static bool slice(struct rep_node *node)
 		if (rc == 0 && is_later(node, &job->at.id))
 			rc = TR_E_NEWER;
 		if (rc == 0)
-			rc = rep_ckpt_state(node, node->raw, job->domain, job->target, &job->at, node->record, &hash, &was_there);
+			rc = rep_ckpt_state(node, node->raw, job->target, &job->at, node->record, &hash, &was_there);
 		if (rc == 0 && was_there)
 			rep_ckpt_root_add(&job->root, node->record, &hash);
 		if (rc != 0) {
@@ -275,11 +268,8 @@ void rep_ckpt_flush(struct rep_node *node)
 	node->job_ms = node->mono_ms + EVERY_MS;
 	if (node->job == NULL) {
 		domain = pop(node);
-		if (!start(node, domain)) {
-			if (domain->prune_due && node->rc == 0 && !rep_base_prune(node, domain))
-				rep_base_queue(node, domain);
+		if (!start(node, domain))
 			return;
-		}
 		rep_base_queue(node, domain); /* there may be more to do afterwards */
 	}
 	if (slice(node))

@@ -274,8 +274,8 @@ void rep_fold_op(struct rep_node *node, const struct rep_fold *fold, uint64_t se
 		rep_later_keep(node, fold->log, seq, op, REP_LATER_DEPENDS);
 		return;
 	}
-	rep_base_before(node, fold->log, op->type, &op->rec,
-	    node->record->version == 0 && node->record->violations == 0);
+	if (node->record->version == 0 && node->record->violations == 0)
+		rep_base_meet(node, fold->log, op->type, &op->rec);
 	rep_node_put(node, REP_T_OPS, rep_key_bytes(&ops), rep_bytes("", 0));
 	rc = rep_merge_apply(node->record, node->view, op, &cause, applied);
 	if (rc == 0)

@@ -106,8 +106,6 @@ static bool counts(const struct work *w, struct tr_dot dot)
 		w->how->aside++; /* its signer's key is cut before it */
 		return false;
 	}
-	if (w->how->floor != NULL && is_within(w->how->floor, w->how->floor_count, dot))
-		return false;
 	return w->how->limit == NULL || is_within(w->how->limit, w->how->limit_count, dot);
 }
 
@@ -320,10 +318,10 @@ static struct rep_record *record_of(struct work *w, const struct rep_log *log)
 	if (*rec != NULL)
 		return *rec;
 	*rec = malloc(sizeof(**rec));
-	if (*rec != NULL)
+	if (*rec != NULL) {
 		(*rec)->policy = NULL; /* nothing is shown */
-	if (*rec != NULL && (w->how->floor == NULL || rep_record_load(*rec, w->out, w->op.type, w->id) != 0))
 		rep_record_init(*rec, w->op.type, w->id, log->id.scope, log->id.lane);
+	}
 	return *rec;
 }
 
@@ -464,9 +462,7 @@ int rep_refold(const struct rep_node *node, const struct rep_view *view,
 	w->how = how != NULL ? how : &all;
 	w->how->folded = w->how->aside = 0;
 	w->arena = wire_arena_create();
-	rc = w->arena != NULL ? 0 : TR_E_NOMEM;
-	if (rc == 0 && w->how->floor == NULL)
-		rc = rep_refold_clear(id, w->out);
+	rc = w->arena != NULL ? rep_refold_clear(id, w->out) : TR_E_NOMEM;
 	if (rc == 0)
 		rc = gather(w);
 	if (rc == 0)

@@ -30,12 +30,6 @@ struct rep_refold {
 	const struct rep_seen *limit;
 	size_t limit_count;
 	/*
-	 * Ops at or below this one are in the record already, as `into` shows it:
-	 * they may be gone.  NULL: the record is made from nothing.
-	 */
-	const struct rep_seen *floor;
-	size_t floor_count;
-	/*
 	 * Called for each op in its turn, in causal order; false: it is set aside
 	 * as if it had never been written.  NULL: all are taken.  It reads through
 	 * `into`, the overlay as folded so far, but for the record itself, which

@@ -446,7 +446,6 @@ struct rep_ckpt_info {
 	uint64_t records;
 	int64_t ms;                /* its stamp, wall */
 	struct tr_hash root;
-	uint64_t floor;            /* number of the one below which segments may be gone; 0 = none */
 };
 bool rep_inspect_ckpt(const struct rep_node *node, size_t i, struct rep_ckpt_info *out);
 

@@ -25,7 +25,7 @@ enum rep_table {
 	REP_T_LOG,       /* handle -> identity, head, vector, acknowledged hints */
 	REP_T_SEG,       /* handle, LAST sequence -> hash, received ms, author's vector, encoded Seg */
 	REP_T_OPEN,      /* handle, sequence -> op entry not yet in a signed segment */
-	REP_T_SNAP,      /* scope, lane, what -> parts of a snapshot that is coming in */
+	REP_T_PEND,      /* author, inc, scope, lane, first -> verified segment with a gap below it */
 	REP_T_REC,       /* kind, record id -> folded record */
 	REP_T_ROW,       /* record id, field, hlc, author, seq -> list or set item */
 	REP_T_OPS,       /* record id, handle, sequence -> "": which ops made a record */
@@ -43,9 +43,8 @@ enum rep_table {
 	REP_T_LATER,     /* record id, handle, sequence -> why it is not understood, vocabulary */
 	REP_T_CUT,       /* scope, cut nid, serial, handle, sequence -> who, when, heads that count */
 	REP_T_EVID,      /* hash -> what one signer must not have signed twice */
-	REP_T_DOMAIN,    /* scope, lane, record id, kind -> see base.h */
-	REP_T_BASE,      /* scope, lane, what -> checkpoints, and copies for them; see base.h */
-	REP_T_INDEX,     /* handle, LAST sequence -> hash of a segment that is not held any more */
+	REP_T_DOMAIN,    /* scope, lane, record id, kind -> "": the records of a domain */
+	REP_T_BASE,      /* scope, lane, what -> checkpoints, see base.h */
 	REP_T_COUNT
 };
 
