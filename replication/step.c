@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One event, one flush: what happens is dispatched here, the only big switch. */
+#include "replication/step.h"
+
 #include <string.h>
 
 #include "proto/err.h"
@@ -204,11 +206,10 @@ int rep_flush(struct rep_node *node, const struct rep_view *view, struct tr_wall
 	return finish(node);
 }
 
-int64_t rep_deadline(const struct rep_node *node)
+int64_t rep_step_due(const struct rep_node *node)
 {
-	int64_t at = node->check_mono_ms + CHECK_MS, due = rep_own_deadline(node);
+	int64_t at = rep_own_deadline(node), due;
 
-	at = due < at ? due : at;
 	if (node->is_upgrading)
 		at = node->mono_ms; /* at once, the rest */
 	due = rep_ckpt_deadline(node);
@@ -225,6 +226,14 @@ int64_t rep_deadline(const struct rep_node *node)
 		at = node->summary_mono_ms;
 	if (node->counts_dirty && node->counts_mono_ms < at)
 		at = node->counts_mono_ms;
+	return at;
+}
+
+int64_t rep_deadline(const struct rep_node *node)
+{
+	int64_t at = node->check_mono_ms + CHECK_MS, due = rep_step_due(node);
+
+	at = due < at ? due : at;
 	for (size_t i = 0; i < node->link_count; i++) {
 		due = rep_link_deadline(node, node->links[i]);
 		at = due < at ? due : at;

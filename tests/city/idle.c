@@ -9,10 +9,8 @@
  */
 #include "tests/city/city.h"
 
-#include "replication/head.h"
 #include "replication/link.h"
-#include "replication/own.h"
-#include "replication/receipt.h"
+#include "replication/step.h"
 
 #define PING_BYTES 20 /* of this size when measured: session, count, number, time */
 #define PONG_BYTES 29
@@ -111,17 +109,9 @@ int64_t city_idle_deadline(struct city *c, uint32_t host)
 {
 	const struct city_host *h = &c->host[host];
 	const struct rep_node *node = h->node;
-	int64_t at = h->hour_ms + CITY_HOUR + 1, due = rep_own_deadline(node);
+	int64_t at = h->hour_ms + CITY_HOUR + 1, due = rep_step_due(node);
 
 	at = due < at ? due : at;
-	due = rep_receipt_deadline(node);
-	at = due < at ? due : at;
-	due = rep_head_deadline(node);
-	at = due < at ? due : at;
-	if (node->summaries_dirty && node->summary_mono_ms < at)
-		at = node->summary_mono_ms;
-	if (node->counts_dirty && node->counts_mono_ms < at)
-		at = node->counts_mono_ms;
 	for (size_t i = 0; i < node->link_count; i++) {
 		const struct rep_link *link = node->links[i];
 
