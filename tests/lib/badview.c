@@ -6,12 +6,15 @@
 /* What the store itself allocates is no allocation of the core. */
 #define INNER(call) \
 	do { \
+		struct nomem_account *account_; \
 		int rc_; \
 \
 		if (fails(bad)) \
 			return bad->rc; \
 		nomem_hold(true); \
+		account_ = nomem_charge(NULL); \
 		rc_ = (call); \
+		(void)nomem_charge(account_); \
 		nomem_hold(false); \
 		return rc_; \
 	} while (0)

@@ -1,18 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/lib/nomem.h"
 
+#include <malloc.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *old, size_t size);
+void __real_free(void *p);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
+void __wrap_free(void *p);
 
 static int64_t left = -1;
-static int held;
+static int holds;
 static bool failed;
+static struct nomem_account all, *charged;
+static int64_t bound;
+static void (*on_over)(void *ctx);
+static void *over_ctx;
 
 void nomem_arm(int64_t after)
 {
@@ -22,7 +30,7 @@ void nomem_arm(int64_t after)
 
 void nomem_hold(bool hold)
 {
-	held += hold ? 1 : -1;
+	holds += hold ? 1 : -1;
 }
 
 bool nomem_has_failed(void)
@@ -33,9 +41,60 @@ bool nomem_has_failed(void)
 	return was;
 }
 
-static bool fails(void)
+struct nomem_account *nomem_charge(struct nomem_account *account)
 {
-	if (held > 0 || left < 0 || left-- > 0)
+	struct nomem_account *was = charged;
+
+	charged = account;
+	return was;
+}
+
+int64_t nomem_held(void)
+{
+	return all.held;
+}
+
+int64_t nomem_peak(void)
+{
+	return all.peak;
+}
+
+void nomem_bound(int64_t bytes, void (*over)(void *ctx), void *ctx)
+{
+	all.peak = all.held;
+	bound = bytes;
+	on_over = over;
+	over_ctx = ctx;
+}
+
+static void add(struct nomem_account *account, int64_t bytes)
+{
+	account->held += bytes;
+	if (account->held > account->peak)
+		account->peak = account->held;
+}
+
+static void book(int64_t bytes)
+{
+	add(&all, bytes);
+	if (charged != NULL)
+		add(charged, bytes);
+}
+
+static void *booked(void *p)
+{
+	if (p != NULL)
+		book((int64_t)malloc_usable_size(p));
+	return p;
+}
+
+static bool fails(size_t count, size_t size)
+{
+	int64_t wanted = size != 0 && count > INT64_MAX / 2 / size ? INT64_MAX / 2 : (int64_t)(count * size);
+
+	if (bound != 0 && all.held + wanted > bound)
+		on_over(over_ctx);
+	if (holds > 0 || left < 0 || left-- > 0)
 		return false;
 	failed = true;
 	return true;
@@ -43,15 +102,30 @@ static bool fails(void)
 
 void *__wrap_malloc(size_t size)
 {
-	return fails() ? NULL : __real_malloc(size);
+	return fails(1, size) ? NULL : booked(__real_malloc(size));
 }
 
 void *__wrap_calloc(size_t count, size_t size)
 {
-	return fails() ? NULL : __real_calloc(count, size);
+	return fails(count, size) ? NULL : booked(__real_calloc(count, size));
 }
 
 void *__wrap_realloc(void *old, size_t size)
 {
-	return fails() ? NULL : __real_realloc(old, size);
+	int64_t before = old != NULL ? (int64_t)malloc_usable_size(old) : 0;
+	void *p;
+
+	if (fails(1, size))
+		return NULL;
+	p = __real_realloc(old, size);
+	if (p != NULL)
+		book((int64_t)malloc_usable_size(p) - before);
+	return p;
+}
+
+void __wrap_free(void *p)
+{
+	if (p != NULL)
+		book(-(int64_t)malloc_usable_size(p));
+	__real_free(p);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * nomem -- an allocation that fails when a test says so.  The program is
- * linked with NOMEM_LDFLAGS (tests/lib/lib.mk), which put these in the place
- * of malloc, calloc and realloc for all that is linked statically.
+ * nomem -- allocations that fail when a test says so, are counted, and have a
+ * bound.  The program is linked with NOMEM_LDFLAGS (tests/lib/lib.mk), which
+ * put these in the place of malloc, calloc, realloc and free for all that is
+ * linked statically.
  *
  * Threads: none.
  */
@@ -12,11 +13,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Bytes as the allocator rounds them. */
+struct nomem_account { int64_t held, peak; };
+
 /* The allocation after the next `after` ones fails, once; negative: none. */
 void nomem_arm(int64_t after);
 /* Allocations of a test's own do not count while it holds (nests). */
 void nomem_hold(bool hold);
 /* True if the armed one has failed since; disarms. */
 bool nomem_has_failed(void);
+
+/* What is allocated and freed from now on goes to this account; NULL: to none.
+ * Returns the former one. */
+struct nomem_account *nomem_charge(struct nomem_account *account);
+/* All bytes held, on whatever account. */
+int64_t nomem_held(void);
+/* The most that was, since nomem_bound(). */
+int64_t nomem_peak(void);
+/* What would take more than so many bytes calls over(), which does not return.
+ * 0: no bound. */
+void nomem_bound(int64_t bytes, void (*over)(void *ctx), void *ctx);
 
 #endif

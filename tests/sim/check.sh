@@ -45,6 +45,14 @@ for scenario in tests/sim/scenarios/refused/*.scn; do
 		bad "$scenario: exit $rc, says: $got"
 	fi
 done
+# A seed that needs more than its bound of memory ends with a message and an exit code of its own.
+got=$("$dir/sim" --seed 2 --memory 4 2>&1 >/dev/null)
+rc=$?
+if [ $rc -eq 75 ] && [[ $got == "seed 2 time "*"stopped, it needs more memory than its bound of 4 MiB"*"MiB held: nodes "* ]]; then
+	ok "a seed stops at its bound of memory"
+else
+	bad "bound of memory: exit $rc, says: $got"
+fi
 "$dir/sim" --seeds "$2" --from "$3" --steps "$4" --jobs "$5" >"$dir/seeds.log" 2>&1
 sed '$d' "$dir/seeds.log"
 read -r p f < <(sed -nE '$s/^sim: ([0-9]+) passed, ([0-9]+) failed$/\1 \2/p' "$dir/seeds.log")

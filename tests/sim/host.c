@@ -7,7 +7,6 @@
 
 #include "proto/err.h"
 
-#include "tests/lib/nomem.h"
 #include "tests/sim/oracle.h"
 
 #define CHECK_EVERY 4 /* steps of a host: rep_check() walks all its logs */
@@ -49,20 +48,35 @@ void sim_host_view(struct sim_world *world, unsigned host)
 	h->core_view = badview_over(&h->bad, &h->view);
 }
 
+/* What the core allocates until core_end() may fail, and is on the host's account. */
+static void core_begin(struct sim_host *h)
+{
+	(void)nomem_charge(&h->memory);
+	nomem_hold(false);
+}
+
+static void core_end(void)
+{
+	nomem_hold(true);
+	(void)nomem_charge(NULL);
+}
+
 /* A process that could not start is started again. */
 static int create(struct sim_world *world, unsigned host, const struct rep_conf *conf)
 {
 	struct sim_host *h = &world->host[host];
 	int rc;
 
-	nomem_hold(false);
+	core_begin(h);
 	rc = rep_create(&h->node, conf, &h->core_view);
-	nomem_hold(true);
+	core_end();
 	if ((badview_has_failed(&h->bad) | nomem_has_failed()) && rc != 0) {
 		sim_log(world, host, "could not start (%s), once more", tr_err_code(rc));
 		memview_rollback(h->store);
 		memview_begin(h->store);
+		core_begin(h);
 		rc = rep_create(&h->node, conf, &h->core_view);
+		core_end();
 	}
 	return rc;
 }
@@ -96,7 +110,9 @@ static void boot(struct sim_world *world, unsigned host)
 	if (rc != 0)
 		sim_fail(world, host, "start", "rep_create: %s", tr_err_code(rc));
 	memview_commit(h->store);
+	(void)nomem_charge(&h->memory);
 	h->batch = rep_batch_create();
+	(void)nomem_charge(NULL);
 	TR_ASSERT(h->batch != NULL);
 	h->life++;
 	h->wake_ms = 0;
@@ -121,10 +137,14 @@ static void halt(struct sim_world *world, unsigned host)
 	if (h->in_txn)
 		memview_rollback(h->store);
 	h->in_txn = false;
+	(void)nomem_charge(&h->memory);
 	rep_free(h->node);
 	rep_batch_free(h->batch);
+	(void)nomem_charge(NULL);
 	h->node = NULL;
 	h->batch = NULL;
+	if (h->memory.held != 0)
+		sim_fail(world, host, "24", "%lld bytes are left of a node that is gone", (long long)h->memory.held);
 	h->life++;
 	h->crash = SIM_CRASH_NONE;
 	sim_net_host_gone(world, host);
@@ -202,9 +222,9 @@ void sim_host_step(struct sim_world *world, unsigned host, struct rep_event *eve
 	}
 	event->wall.ms = sim_host_wall(world, host);
 	event->mono.ms = sim_host_mono(world, host);
-	nomem_hold(false);
+	core_begin(h);
 	rc = rep_step(h->node, &h->core_view, event, h->batch);
-	nomem_hold(true);
+	core_end();
 	if (rc == 0 && badview_has_failed(&h->bad))
 		sim_fail(world, host, "store", "event %d took a failed read for an answer", event->kind);
 	if (rc != 0) {
@@ -291,10 +311,10 @@ void sim_host_commit(struct sim_world *world, unsigned host)
 
 	if (!h->in_txn)
 		return;
-	nomem_hold(false);
+	core_begin(h);
 	rc = rep_flush(h->node, &h->core_view, (struct tr_wall_ms){sim_host_wall(world, host)},
 	    (struct tr_mono_ms){sim_host_mono(world, host)}, h->batch);
-	nomem_hold(true);
+	core_end();
 	if (rc == 0 && badview_has_failed(&h->bad))
 		sim_fail(world, host, "store", "flush took a failed read for an answer");
 	if (rc != 0) {

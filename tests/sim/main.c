@@ -7,6 +7,11 @@
  *   sim --seed 17 --trace-hash              prints the trace's hash
  *   sim --scenario FILE [-v]                what the file says, on a tree of its own
  *   sim --list                              the faults and what they do
+ *
+ * --memory MiB bounds what a seed may hold (0: no bound).  Exit codes: 0 all
+ * passed; 1 something failed; 64 usage; 65 the scenario file is refused; 71 the
+ * machine (no process, no pipe); 75 nothing failed, but a seed needed more
+ * memory than its bound.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -21,6 +26,7 @@
 #include "tests/sim/shrink.h"
 
 #define STEPS_DEFAULT 120
+#define MEMORY_MIB_MAX (1 << 20)
 
 static bool parse_number(const char *text, uint64_t max, uint64_t *out)
 {
@@ -92,7 +98,7 @@ static int run_one(const struct sim_conf *conf, bool hash)
 	else if (r.passed)
 		sim_many_print_counts(&r.counts);
 	printf("seed %" PRIu64 ": %s\n", conf->seed, r.passed ? "passed" : "FAILED");
-	return r.passed ? 0 : 1;
+	return sim_many_exit(&r);
 }
 
 /* 65: the file is refused. */
@@ -116,7 +122,7 @@ static int run_scenario(struct sim_many *many, const char *path)
 	}
 	printf("%s: %s\n", path, r.passed ? "passed" : "FAILED");
 	scn_free(scn);
-	return r.passed ? 0 : 1;
+	return sim_many_exit(&r);
 }
 
 int main(int argc, char **argv)
@@ -125,11 +131,12 @@ int main(int argc, char **argv)
 	    {"seed", required_argument, NULL, 's'}, {"seeds", required_argument, NULL, 'n'},
 	    {"from", required_argument, NULL, 'f'}, {"steps", required_argument, NULL, 'm'},
 	    {"skip", required_argument, NULL, 'k'}, {"faults", required_argument, NULL, 'F'},
-	    {"scenario", required_argument, NULL, 'S'}, {"jobs", required_argument, NULL, 'j'}, {"list", no_argument, NULL, 'l'},
+	    {"scenario", required_argument, NULL, 'S'}, {"jobs", required_argument, NULL, 'j'}, 
+	    {"memory", required_argument, NULL, 'M'}, {"list", no_argument, NULL, 'l'},
 	    {"trace-hash", no_argument, NULL, 'H'}, {"first", no_argument, NULL, '1'},
 	    {"verbose", no_argument, NULL, 'v'}, {0}};
-	struct sim_many many = {.conf = {.steps = STEPS_DEFAULT, .faults = UINT64_MAX}, .first = 1, .self = argv[0]};
-	uint64_t steps = UINT64_MAX, jobs = 1;
+	struct sim_many many = {.conf = {.steps = STEPS_DEFAULT, .faults = UINT64_MAX, .memory = SIM_MEMORY_DEFAULT}, .first = 1, .self = argv[0]};
+	uint64_t steps = UINT64_MAX, jobs = 1, mib = SIM_MEMORY_DEFAULT >> 20;
 	bool hash = false, good = true;
 	const char *scenario = NULL;
 	int c;
@@ -143,6 +150,7 @@ int main(int argc, char **argv)
 		case 'f': good = parse_number(optarg, UINT64_MAX, &many.first); break;
 		case 'm': good = parse_number(optarg, 1000000, &steps); break;
 		case 'j': good = parse_number(optarg, SIM_JOBS_MAX, &jobs) && jobs != 0; break;
+		case 'M': good = parse_number(optarg, MEMORY_MIB_MAX, &mib); break;
 		case 'k': good = parse_skip(&many.conf, optarg); break;
 		case 'F': good = parse_faults(optarg, &many.conf.faults); break;
 		case 'l': return list();
@@ -155,6 +163,7 @@ int main(int argc, char **argv)
 	}
 	if (!good || optind != argc)
 		return 64;
+	many.conf.memory = (int64_t)mib << 20;
 	many.conf.steps = (unsigned)steps;
 	if (steps == UINT64_MAX)
 		many.conf.steps = scenario != NULL ? SCN_STEPS_MAX : STEPS_DEFAULT;

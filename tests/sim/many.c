@@ -24,7 +24,7 @@ struct slot { pid_t pid; int fd; struct sim_conf conf; };
 
 struct sum {
 	struct sim_counts counts;
-	uint64_t passed, failed;
+	uint64_t passed, failed, over; /* over: of the failed, by their bound of memory */
 	struct sim_conf failures[SHRINK_SEEDS_MAX];
 };
 
@@ -145,16 +145,29 @@ static void add_counts(struct sim_counts *sum, const struct sim_counts *add)
 {
 	uint64_t *s = (uint64_t *)sum;
 	const uint64_t *a = (const uint64_t *)add;
+	uint64_t held_max = sum->held_max > add->held_max ? sum->held_max : add->held_max;
 	int64_t rest_max = sum->rest_ms_max > add->rest_ms_max ? sum->rest_ms_max : add->rest_ms_max;
 
 	for (size_t i = 0; i < sizeof(*sum) / sizeof(*s); i++)
 		s[i] += a[i];
 	sum->rest_ms_max = rest_max;
+	sum->held_max = held_max;
+}
+
+static bool is_over(const struct sim_result *r)
+{
+	return !r->passed && strcmp(r->failure, "memory") == 0;
+}
+
+int sim_many_exit(const struct sim_result *r)
+{
+	return r->passed ? 0 : is_over(r) ? SIM_EXIT_MEMORY : 1;
 }
 
 static void book(struct sum *sum, const struct sim_conf *conf, const struct sim_result *r)
 {
 	add_counts(&sum->counts, &r->counts);
+	sum->over += is_over(r);
 	if (r->passed)
 		sum->passed++;
 	else if (sum->failed++ < SHRINK_SEEDS_MAX)
@@ -215,6 +228,7 @@ void sim_many_print_counts(const struct sim_counts *c)
 	printf("\n");
 	printf("sim: at rest after the last fault: %.1f s on average, %.1f s at most\n",
 	    c->rests == 0 ? 0 : (double)c->rest_ms / 1000 / (double)c->rests, (double)c->rest_ms_max / 1000);
+	printf("sim: a seed held %.1f MiB at most\n", (double)c->held_max / (1 << 20));
 	for (int i = 1; i < 64; i++)
 		if (c->rc[i] != 0)
 			printf("sim:   refused with %s: %" PRIu64 "\n", tr_err_code(-i), c->rc[i]);
@@ -241,10 +255,10 @@ int sim_many_run(const struct sim_many *many)
 		sim_shrink_print(&sum.failures[i], many->self);
 	}
 	if (many->first_only && sum.failed != 0)
-		return 1;
+		return sum.over == sum.failed ? SIM_EXIT_MEMORY : 1;
 	sim_many_print_counts(&sum.counts);
 	printf("sim: %" PRIu64 " seeds in %.1f s with %u jobs, %.0f a minute\n", many->count, took, many->jobs,
 	    took > 0 ? (double)many->count * 60 / took : 0);
 	printf("sim: %" PRIu64 " passed, %" PRIu64 " failed\n", sum.passed, sum.failed);
-	return sum.failed != 0;
+	return sum.failed == 0 ? 0 : sum.over == sum.failed ? SIM_EXIT_MEMORY : 1;
 }

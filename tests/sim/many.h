@@ -27,7 +27,9 @@ struct sim_many {
 
 /* One seed.  quiet: what it says about a failure is not wanted. */
 struct sim_result sim_many_one(const struct sim_conf *conf, bool quiet);
-/* Returns 0 if all passed. */
+/* The exit code for one. */
+int sim_many_exit(const struct sim_result *r);
+/* The exit code for all: 0 if all passed, SIM_EXIT_MEMORY if nothing worse happened. */
 int sim_many_run(const struct sim_many *many);
 void sim_many_print_counts(const struct sim_counts *counts);
 

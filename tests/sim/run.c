@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "proto/err.h"
-#include "tests/lib/nomem.h"
 
 #include "tests/sim/oracle.h"
 #include "tests/sim/part.h"
@@ -87,6 +86,7 @@ struct sim_world *sim_world_create(const struct sim_conf *conf)
 	(void)sim_part_all();
 	world->conf = *conf;
 	nomem_hold(true); /* the simulator's own allocations do not fail */
+	sim_bound_begin(world);
 	world->net_rng = sim_rng_make(conf->seed, 1);
 	world->host_rng = sim_rng_make(conf->seed, 2);
 	world->weather = (struct sim_weather){.delay_ms_min = 2, .delay_ms_max = 10};
@@ -97,6 +97,7 @@ struct sim_world *sim_world_create(const struct sim_conf *conf)
 
 void sim_world_free(struct sim_world *world)
 {
+	sim_bound_end();
 	(void)nomem_has_failed();
 	nomem_hold(false);
 	for (unsigned i = 0; i < world->host_count; i++) {
@@ -325,6 +326,7 @@ void sim_run_seed(const struct sim_conf *conf, struct sim_counts *counts, uint64
 			sim_act(world, i);
 	world->action = conf->steps;
 	sim_world_rest(world);
+	world->counts.held_max = (uint64_t)nomem_peak();
 	*counts = world->counts;
 	*trace = world->trace;
 	sim_world_free(world);

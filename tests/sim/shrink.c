@@ -148,5 +148,7 @@ void sim_shrink_print(const struct sim_conf *conf, const char *self)
 		printf("%snone", sep);
 	for (unsigned i = 0; i < conf->skip_count; i++)
 		printf("%s%u-%u", i == 0 ? " --skip " : ",", conf->skip[i].from, conf->skip[i].to);
+	if (conf->memory != SIM_MEMORY_DEFAULT)
+		printf(" --memory %lld", (long long)(conf->memory >> 20));
 	printf(" -v\n");
 }

@@ -10,6 +10,7 @@
  *     act.c    the next action; act_*.c what is thrown, part by part
  *     work.c   local writes          stick.c   bundles on sticks
  *     host.c   one machine: engine loop, crash, restart
+ *     bound.c  what a seed may take of the machine's memory
  *     net.c    the links: delay, loss, repetition, reordering, cuts, rate
  *     found.c  root, keys, invitation, joining
  *     oracle.c the books: who wrote what, having seen what, and was told what
@@ -29,6 +30,7 @@
 
 #include "tests/lib/badview.h"
 #include "tests/lib/memview.h"
+#include "tests/lib/nomem.h"
 #include "tests/sim/heap.h"
 #include "tests/sim/rng.h"
 
@@ -40,6 +42,8 @@
 #define SIM_FAULTS_MAX 64
 #define SIM_PARTS_MAX 64
 #define SIM_TRICKS_MAX 24
+#define SIM_MEMORY_DEFAULT ((int64_t)256 << 20)
+#define SIM_EXIT_MEMORY 75 /* a seed needs more than its bound */
 
 struct sim_conf {
 	uint64_t seed;
@@ -48,6 +52,7 @@ struct sim_conf {
 	bool verbose;
 	struct { unsigned from, to; } skip[SIM_SKIPS_MAX]; /* actions left out */
 	unsigned skip_count;
+	int64_t memory;          /* bytes that the seed may hold; 0 = no bound */
 	const struct scn *scenario; /* instead of what the seed says; NULL: none */
 	int report_fd;           /* where a failure says its name; 0 = nowhere */
 };
@@ -93,6 +98,7 @@ struct sim_host {
 	int64_t crash_down_ms;
 	unsigned spins, steps;
 	bool is_rotten;          /* a row of its store was changed behind its back */
+	struct nomem_account memory; /* what its core holds, the store beside */
 	/* network */
 	uint64_t up_conn;        /* 0 = none */
 	uint32_t last_link;
@@ -119,6 +125,7 @@ struct sim_counts {
 	uint64_t thrown[SIM_FAULTS_MAX], tricks[SIM_TRICKS_MAX];
 	uint64_t rests, rest_ms;
 	int64_t rest_ms_max;
+	uint64_t held_max;       /* bytes, of one seed */
 };
 
 struct sim_oracle;
@@ -193,6 +200,11 @@ void sim_host_restore(struct sim_world *world, unsigned host, int64_t down_ms, b
 void sim_host_wake(struct sim_world *world, unsigned host);
 int64_t sim_host_wall(const struct sim_world *world, unsigned host);
 int64_t sim_host_mono(const struct sim_world *world, unsigned host);
+
+/* --- bound.c --- */
+/* From now until sim_bound_end() the bound of world->conf holds. */
+void sim_bound_begin(struct sim_world *world);
+void sim_bound_end(void);
 
 /* --- net.c --- */
 void sim_net_dial(struct sim_world *world, unsigned host);

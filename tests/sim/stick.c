@@ -63,7 +63,10 @@ void sim_stick_box_free(struct sim_stick_box *box)
 
 static int emit(void *ctx, struct tr_bytes msg)
 {
+	struct nomem_account *account = nomem_charge(NULL);
+
 	sim_frames_push(ctx, msg);
+	(void)nomem_charge(account);
 	return 0;
 }
 
@@ -93,8 +96,10 @@ void sim_stick_write(struct sim_world *world, unsigned from, unsigned to, struct
 	sim_host_commit(world, from); /* as the engine does before */
 	if (!sim_host_is_up(world, from))
 		return;
+	(void)nomem_charge(&h->memory);
 	rc = rep_bundle_export(h->node, &view, world->host[to].nid,
 	    (struct tr_wall_ms){sim_host_wall(world, from)}, emit, out);
+	(void)nomem_charge(NULL);
 	if (rc != 0)
 		sim_fail(world, from, "bundle", "export for %s: %s", world->host[to].name, tr_err_code(rc));
 	rep_check(h->node, &h->view);
