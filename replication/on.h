@@ -38,9 +38,10 @@ void rep_on_register(struct rep_node *node);
 void rep_on_cert_op(struct rep_node *node, struct tr_nid unit, struct tr_bytes signed_cert);
 /* on_transfer.c: node->record goes to w->move_to. */
 int rep_on_transfer(struct rep_node *node, const struct rep_write *w, struct rep_reply *r);
-/* Several moved node->record at the same time, and `op` states one of them
- * again: may this node send the copies that the others made there, too? */
-int rep_on_transfer_check(struct rep_node *node, const struct rep_op *op, struct rep_reply *r);
+/* Several moved node->record at the same time, and node->op2 states one of
+ * them again: may this node send the copies that the others made there, too?
+ * 0: yes, node->record is as it was, node->op2 is not; else why not. */
+int rep_on_transfer_check(struct rep_node *node, const struct rep_write *w, struct rep_reply *r);
 /* Sends them; after the op.  node->record is another one then. */
 int rep_on_transfer_settle(struct rep_node *node, const struct rep_write *w);
 /* Says in the reply where a record went. */

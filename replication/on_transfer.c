@@ -512,28 +512,46 @@ static size_t others(const struct rep_record *rec, const struct tr_rec_id *chose
 	return count;
 }
 
-int rep_on_transfer_check(struct rep_node *node, const struct rep_op *op, struct rep_reply *r)
+/* node->record becomes a copy that the others made; *open: it is still worked on. */
+static int load_copy(struct rep_node *node, const struct move *move, bool *open)
 {
-	struct tr_rec_id id = node->record->id, chosen = {{0}};
-	struct move list[MOVES_MAX];
+	int rc = rep_record_load(node->record, node->view, TR_KIND_CASE, &move->id);
+
+	*open = rc == 0 && rep_status_is_open(TR_KIND_CASE, rep_record_status(node->record));
+	return rc;
+}
+
+int rep_on_transfer_check(struct rep_node *node, const struct rep_write *w, struct rep_reply *r)
+{
+	const struct rep_op *op = node->op2;
+	struct tr_rec_id id = node->record->id;
+	struct move list[MOVES_MAX], chosen = {{{0}}, {0}};
+	const struct rep_unit *unit;
 	size_t count;
+	bool open;
 	int rc = 0;
 
-	for (uint16_t i = 0; i < op->value_count; i++)
+	for (uint16_t i = 0; i < op->value_count; i++) {
 		if (op->values[i].field == REP_FIELD_MOVED_TO && op->values[i].t.size == 16)
-			memcpy(chosen.b, op->values[i].t.data, 16);
-	count = others(node->record, &chosen, list);
+			memcpy(chosen.id.b, op->values[i].t.data, 16);
+		else if (op->values[i].field == REP_FIELD_MOVED_UNIT)
+			chosen.unit.v = (uint64_t)op->values[i].i;
+	}
+	unit = rep_unit_find(node, chosen.unit);
+	count = others(node->record, &chosen.id, list);
 	for (size_t i = 0; i < count && rc == 0; i++) {
 		r->unit = list[i].unit;
-		if (!rep_unit_under(node, list[i].unit, node->cert.nid))
+		if (unit == NULL || !rep_unit_under(node, list[i].unit, node->cert.nid))
 			return TR_E_SCOPE;
-		rc = rep_record_load(node->record, node->view, TR_KIND_CASE, &list[i].id);
+		rc = load_copy(node, &list[i], &open);
+		/* For one thing, no unit sends on what lies in its own home. */
+		if (open)
+			rc = rep_write_check(node, transfer_op(node, w, &list[i].id, &chosen.id, unit),
+			    node->record->scope, node->record->lane, r);
 	}
 	if (rc == TR_E_NOTFOUND)
 		rc = TR_E_GAP; /* the copy is on its way */
-	if (count == 0 || (rc != 0 && rc != TR_E_GAP))
-		return rc;
-	if (rep_record_load(node->record, node->view, TR_KIND_CASE, &id) != 0)
+	if (rc == 0 && rep_record_load(node->record, node->view, TR_KIND_CASE, &id) != 0)
 		rc = TR_E_DAMAGED;
 	return rc;
 }
@@ -545,6 +563,7 @@ int rep_on_transfer_settle(struct rep_node *node, const struct rep_write *w)
 	struct rep_moved moved;
 	struct rep_reply rest;
 	size_t count;
+	bool open;
 	int rc = 0;
 
 	if (!rep_record_moved(node->record, &moved))
@@ -553,8 +572,8 @@ int rep_on_transfer_settle(struct rep_node *node, const struct rep_write *w)
 	unit = rep_unit_find(node, chosen.unit);
 	count = others(node->record, &chosen.id, list);
 	for (size_t i = 0; i < count && rc == 0; i++) {
-		rc = rep_record_load(node->record, node->view, TR_KIND_CASE, &list[i].id);
-		if (rc != 0 || unit == NULL || !rep_status_is_open(TR_KIND_CASE, rep_record_status(node->record)))
+		rc = load_copy(node, &list[i], &open);
+		if (!open)
 			continue;
 		memset(&rest, 0, sizeof(rest));
 		rc = rep_write_op(node, transfer_op(node, w, &list[i].id, &chosen.id, unit),

@@ -194,12 +194,16 @@ static int create(struct rep_node *node, const struct rep_write *w, struct rep_r
 /* Of a case that moved, one of its moves is stated again. */
 static int resolve(struct rep_node *node, struct rep_op *op, const struct rep_write *w, struct rep_reply *r)
 {
+	struct tr_rec_id id = node->record->id;
 	int rc = rep_change_resolve(op, node->record, w);
 
 	if (rc != 0 || node->record->kind != TR_KIND_CASE || rep_record_status(node->record) != REP_CASE_MOVED)
 		return rc;
-	op->kind = TR_OP_TRANSFER;
-	return rep_on_transfer_check(node, op, r);
+	rc = rep_on_transfer_check(node, w, r);
+	if (rc != 0)
+		return rc;
+	op_start(op, w, &id, TR_OP_TRANSFER); /* the check used it */
+	return rep_change_resolve(op, node->record, w);
 }
 
 /* A child does not hold its parent's scope, where its title stands. */
