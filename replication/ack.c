@@ -21,15 +21,20 @@ static struct rep_sent *sent_at(const struct rep_link *link, size_t i)
 	return &link->sent[(link->sent_first + i) % link->sent_cap];
 }
 
-static bool grow(struct rep_link *link)
+static bool grow(struct rep_node *node, struct rep_link *link)
 {
 	size_t cap = link->sent_cap ? link->sent_cap * 2 : 64;
 	struct rep_sent *more;
 
 	if (link->sent_count < link->sent_cap)
 		return true;
-	if (cap > SENT_MAX || (more = calloc(cap, sizeof(*more))) == NULL)
+	if (cap > SENT_MAX)
 		return false;
+	more = calloc(cap, sizeof(*more));
+	if (more == NULL) {
+		rep_node_fail(node, TR_E_NOMEM);
+		return false;
+	}
 	for (size_t i = 0; i < link->sent_count; i++)
 		more[i] = *sent_at(link, i);
 	free(link->sent);
@@ -42,8 +47,7 @@ static bool grow(struct rep_link *link)
 bool rep_ack_sent(struct rep_node *node, struct rep_link *link, const struct rep_log *log,
     uint64_t last, size_t bytes, int64_t origin_ms)
 {
-	(void)node;
-	if (!grow(link))
+	if (!grow(node, link))
 		return false;
 	link->sent_count++;
 	*sent_at(link, link->sent_count - 1) =

@@ -32,6 +32,8 @@ static void question(struct rep_node *node, struct rep_link *link, uint8_t mode,
 	int rc = rep_audit_begin(node, link, &audit->pass, mode, audit->unit,
 	    bad != NULL ? bad->scope : (struct tr_nid){0}, bad != NULL ? bad->lane : 0, want);
 
+	if (rc == TR_E_NOMEM)
+		rep_node_fail(node, rc);
 	if (rc != 0) {
 		rep_audit_ask_end(audit, rc);
 		return;
@@ -126,6 +128,8 @@ void rep_audit_on(struct rep_node *node, const struct rep_audit_ask *ask)
 
 	fx.reply.ticket = ask->ticket;
 	fx.reply.rc = start(node, ask);
+	if (fx.reply.rc == TR_E_NOMEM)
+		rep_node_fail(node, TR_E_NOMEM);
 	rep_batch_put(node->batch, &fx);
 }
 
@@ -261,25 +265,23 @@ static void add_diff(struct rep_audit *audit, const struct rep_audit_sum *s, enu
 	}
 }
 
-static int add_bad(struct rep_audit *audit, const struct rep_audit_sum *s)
+static void add_bad(struct rep_node *node, struct rep_audit *audit, const struct rep_audit_sum *s)
 {
 	if (audit->bad_count >= DOMAINS_MAX) {
 		add_diff(audit, s, REP_AUDIT_DOMAIN, NULL);
-		return 0;
+		return;
 	}
 	if (audit->bad == NULL)
 		audit->bad = calloc(DOMAINS_MAX, sizeof(*audit->bad));
 	if (audit->bad == NULL)
-		return TR_E_NOMEM;
-	audit->bad[audit->bad_count++] = *s;
-	return 0;
+		rep_node_fail(node, TR_E_NOMEM);
+	else
+		audit->bad[audit->bad_count++] = *s;
 }
 
-static int compare_roots(struct rep_audit *audit)
+static void compare_roots(struct rep_node *node, struct rep_audit *audit)
 {
-	int rc = 0;
-
-	for (size_t i = 0; i < audit->pass.count && rc == 0; i++) {
+	for (size_t i = 0; i < audit->pass.count; i++) {
 		const struct rep_audit_sum *s = &audit->pass.doms[i];
 
 		if (!is_common(s)) {
@@ -292,10 +294,9 @@ static int compare_roots(struct rep_audit *audit)
 			audit->info.equal++;
 		} else {
 			audit->info.differ++;
-			rc = add_bad(audit, s);
+			add_bad(node, audit, s);
 		}
 	}
-	return rc;
 }
 
 static void compare_rows(struct rep_audit *audit)
@@ -362,14 +363,10 @@ static void conclude(struct rep_node *node, struct rep_link *link)
 {
 	struct rep_audit *audit = link->ask;
 	uint8_t want[TR_AUDIT_SPLIT / 8];
-	int rc = 0;
 
 	if (audit->pass.mode == TR_AUDIT_ASK_ROOTS) {
-		rc = compare_roots(audit);
-		if (rc != 0)
-			rep_audit_ask_end(audit, rc);
-		else
-			next_domain(node, link);
+		compare_roots(node, audit);
+		next_domain(node, link);
 		return;
 	}
 	if (!is_common(&audit->pass.doms[0])) {

@@ -68,9 +68,13 @@ void rep_base_free(struct rep_node *node)
 	rep_map_fini(&node->by_domain);
 }
 
-struct rep_base *rep_base_new(size_t count)
+struct rep_base *rep_base_new(struct rep_node *node, size_t count)
 {
-	return calloc(1, sizeof(struct rep_base) + count * sizeof(struct rep_vec_entry));
+	struct rep_base *base = calloc(1, sizeof(struct rep_base) + count * sizeof(struct rep_vec_entry));
+
+	if (base == NULL)
+		rep_node_fail(node, TR_E_NOMEM);
+	return base;
 }
 
 uint64_t rep_base_seq(const struct rep_base *base, uint32_t handle)
@@ -111,9 +115,9 @@ bool rep_base_is_cut(const struct rep_node *node, const struct rep_base *base)
 	return false;
 }
 
-struct rep_base *rep_base_now(const struct rep_node *node, const struct rep_domain *domain)
+struct rep_base *rep_base_now(struct rep_node *node, const struct rep_domain *domain)
 {
-	struct rep_base *base = rep_base_is_forked(node, domain) ? NULL : rep_base_new(TR_VECTOR_MAX);
+	struct rep_base *base = rep_base_is_forked(node, domain) ? NULL : rep_base_new(node, TR_VECTOR_MAX);
 
 	for (const struct rep_log *log = rep_log_first_of_scope(node, domain->scope); base != NULL && log != NULL;
 	     log = rep_log_get(node, log->next_in_scope)) {
@@ -180,11 +184,9 @@ static struct rep_base *unpack(struct rep_node *node, struct tr_bytes row)
 		rep_node_fail(node, TR_E_DAMAGED);
 		return NULL;
 	}
-	b = rep_base_new(count);
-	if (b == NULL) {
-		rep_node_fail(node, TR_E_NOMEM);
+	b = rep_base_new(node, count);
+	if (b == NULL)
 		return NULL;
-	}
 	b->number = wire_get_be64(row.data);
 	b->records = wire_get_be64(row.data + 8);
 	b->ms = (int64_t)wire_get_be64(row.data + 16);

@@ -41,7 +41,7 @@ void rep_base_load(struct rep_node *node);
 void rep_base_free(struct rep_node *node);
 
 /* With room for `count` entries; NULL: no memory. */
-struct rep_base *rep_base_new(size_t count);
+struct rep_base *rep_base_new(struct rep_node *node, size_t count);
 /* Sequence at that point; 0: nothing of this log. */
 uint64_t rep_base_seq(const struct rep_base *base, uint32_t handle);
 bool rep_base_has(const struct rep_base *base, struct tr_dot dot);
@@ -49,7 +49,7 @@ bool rep_base_has(const struct rep_base *base, struct tr_dot dot);
 bool rep_base_contains(const struct rep_base *later, const struct rep_base *base);
 /* All that is here in segments.  NULL: no memory, or the domain has a forked
  * log or more than TR_VECTOR_MAX logs. */
-struct rep_base *rep_base_now(const struct rep_node *node, const struct rep_domain *domain);
+struct rep_base *rep_base_now(struct rep_node *node, const struct rep_domain *domain);
 /* Two rows of one identity. */
 bool rep_base_is_forked(const struct rep_node *node, const struct rep_domain *domain);
 /* Some op below that point is set aside by a CUT.  That lies in another domain

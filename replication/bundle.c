@@ -42,8 +42,11 @@ struct rep_link *rep_bundle_link(struct rep_node *node, struct tr_nid peer)
 	if (rep_bundle_way(node, peer, &way) != 0)
 		return NULL;
 	link = calloc(1, sizeof(*link));
-	if (link == NULL)
+	if (link == NULL) {
+		rep_node_fail(node, TR_E_NOMEM);
 		return NULL;
+	}
+	link->node = node;
 	link->number = UINT32_MAX;
 	link->is_bundle = true;
 	link->way = way;
@@ -210,6 +213,8 @@ static void frame(struct rep_node *node, const struct rep_event *event)
 	Terrace__Msg *msg;
 	int rc = wire_msg_decode(node->arena, event->frame, &msg);
 
+	if (rc == TR_E_NOMEM)
+		rep_node_fail(node, rc);
 	if (rc == 0)
 		rc = rep_on_content(node, node->bundle, msg);
 	if (rc != 0 && node->rc == 0) {

@@ -81,13 +81,15 @@ int rep_chain_append(struct rep_node *node, struct rep_log *log,
 	uint8_t *tail = row + REP_SEG_ROW_HEAD + TR_VECTOR_MAX * REP_SEG_ROW_ENTRY;
 	size_t size = encode(log, seg, tail, TR_SEG_BYTES_MAX); /* before anything is changed */
 	size_t head;
+	int rc = 0;
 
 	TR_ASSERT(seg->first == log->seq + 1);
 	if (size == 0)
 		return TR_E_LIMIT;
-	for (uint16_t i = 0; i < seg->ctx_count; i++)
-		if (!rep_log_vec_set(node, log, seg->ctx[i].log, seg->ctx[i].seq, seg->ctx[i].h16))
-			return TR_E_LIMIT;
+	for (uint16_t i = 0; i < seg->ctx_count && rc == 0; i++)
+		rc = rep_log_vec_set(node, log, seg->ctx[i].log, seg->ctx[i].seq, seg->ctx[i].h16);
+	if (rc != 0)
+		return rc;
 	head = row_head(log, &seg->hash, received_ms, row);
 	memmove(row + head, tail, size);
 	rep_node_put(node, REP_T_SEG, rep_key_bytes(&key), rep_bytes(row, head + size));
@@ -194,8 +196,8 @@ int rep_chain_tip(const struct rep_node *node, const struct rep_view *view, cons
 		rc = rep_chain_find(view, seen[i].log, seen[i].seq, &row);
 		if (rc == 0 && row.last != seen[i].seq)
 			rc = TR_E_GAP;
-		if (rc == 0 && !rep_log_vec_set(node, tip, seen[i].log, seen[i].seq, row.hash.b))
-			rc = TR_E_LIMIT;
+		if (rc == 0)
+			rc = rep_log_vec_set(node, tip, seen[i].log, seen[i].seq, row.hash.b);
 	}
 	if (rc != 0) {
 		free(tip->vec);

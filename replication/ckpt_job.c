@@ -89,9 +89,9 @@ void rep_ckpt_tick(struct rep_node *node)
 
 /* ----------------------------------------------------------------------- job */
 
-static struct rep_base *copy_of(const struct rep_base *base)
+static struct rep_base *copy_of(struct rep_node *node, const struct rep_base *base)
 {
-	struct rep_base *copy = rep_base_new(base->count);
+	struct rep_base *copy = rep_base_new(node, base->count);
 
 	if (copy != NULL)
 		memcpy(copy, base, sizeof(*base) + base->count * sizeof(base->f[0]));
@@ -118,7 +118,7 @@ static bool start(struct rep_node *node, struct rep_domain *domain)
 	job->domain = domain;
 	job->is_make = is_make;
 	job->is_started = false;
-	job->target = is_make ? rep_base_now(node, domain) : copy_of(domain->want);
+	job->target = is_make ? rep_base_now(node, domain) : copy_of(node, domain->want);
 	if (job->target == NULL || rep_base_is_cut(node, job->target)) { /* too many logs for one op: none is written */
 		free(job->target);
 		free(job);

@@ -157,7 +157,7 @@ void rep_ckpt_op_name(const struct rep_node *node, const struct rep_base *base, 
 int rep_ckpt_op_resolve(struct rep_node *node, const struct rep_domain *domain,
     const struct rep_ckpt_op *ckpt, struct rep_base **out)
 {
-	struct rep_base *base = rep_base_new(ckpt->count);
+	struct rep_base *base = rep_base_new(node, ckpt->count);
 	int rc = base != NULL ? 0 : TR_E_NOMEM;
 
 	for (uint16_t i = 0; rc == 0 && i < ckpt->count; i++) {

@@ -125,7 +125,7 @@ bool rep_inspect_link(const struct rep_node *node, const struct rep_view *view, 
 	memcpy(out->version, link->version, sizeof(out->version));
 	out->policy = rep_unit_find(node, link->peer) != NULL ? rep_unit_find(node, link->peer)->policy : 0;
 	fill_delays(link, out);
-	rep_waiting(node, view, link->way == REP_WAY_UP ? (struct tr_nid){0} : link->peer, &waiting);
+	(void)rep_waiting(node, view, link->way == REP_WAY_UP ? (struct tr_nid){0} : link->peer, &waiting);
 	out->waiting_ops = waiting.ops;
 	out->waiting_bytes = waiting.bytes;
 	out->oldest_ms = waiting.oldest_ms;

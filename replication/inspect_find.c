@@ -315,8 +315,7 @@ static int check_one(struct check *c, uint64_t first, uint64_t *last, uint32_t *
 	if (rc == 0 && !rep_seg_verify(header, msg->sig.data, &cert.sign_pk))
 		rc = TR_E_FORGED;
 	for (uint16_t i = 0; rc == 0 && i < seg.ctx_count; i++)
-		if (!rep_log_vec_set(c->node, &c->replay, seg.ctx[i].log, seg.ctx[i].seq, seg.ctx[i].h16))
-			rc = TR_E_LIMIT;
+		rc = rep_log_vec_set(c->node, &c->replay, seg.ctx[i].log, seg.ctx[i].seq, seg.ctx[i].h16);
 	if (rc == 0 && !is_vec(c, &row))
 		rc = TR_E_DAMAGED;
 	c->replay.head = seg.hash;

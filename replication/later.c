@@ -34,12 +34,20 @@ void rep_later_keep(struct rep_node *node, const struct rep_log *log, uint64_t s
 	rep_node_trace_rec(node, REP_TRACE_OP_LATER, log->id.author, op->type, &op->rec, why, seq);
 }
 
-bool rep_later_has(const struct rep_view *view, const struct tr_rec_id *id)
+int rep_later_look(const struct rep_view *view, const struct tr_rec_id *id, bool *has)
 {
 	struct tr_bytes key;
+	int rc = rep_seek(view, REP_T_LATER, rep_bytes(id->b, sizeof(id->b)), false, &key, NULL);
 
-	return rep_seek(view, REP_T_LATER, rep_bytes(id->b, sizeof(id->b)), false, &key, NULL) == 0 &&
-	       key.size == REP_LATER_KEY && memcmp(key.data, id->b, sizeof(id->b)) == 0;
+	*has = rc == 0 && key.size == REP_LATER_KEY && memcmp(key.data, id->b, sizeof(id->b)) == 0;
+	return rc == TR_E_NOTFOUND ? 0 : rc;
+}
+
+bool rep_later_has(const struct rep_view *view, const struct tr_rec_id *id)
+{
+	bool has;
+
+	return rep_later_look(view, id, &has) == 0 && has;
 }
 
 bool rep_later_of(struct rep_node *node, const struct tr_rec_id *id)

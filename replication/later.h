@@ -17,6 +17,8 @@ void rep_later_load(struct rep_node *node); /* is there any? */
 /* Of an op whose record is not known `op->rec` is zero. */
 void rep_later_keep(struct rep_node *node, const struct rep_log *log, uint64_t seq, const struct rep_op *op,
     enum rep_later why);
+/* 0 and whether there are some of this record; errors of the view. */
+TR_MUST_CHECK int rep_later_look(const struct rep_view *view, const struct tr_rec_id *id, bool *has);
 /* Of this record; quick when nothing waits at all. */
 bool rep_later_of(struct rep_node *node, const struct tr_rec_id *id);
 

@@ -47,6 +47,7 @@ struct rep_link *rep_link_make(struct rep_node *node, uint32_t number)
 		rep_node_fail(node, TR_E_NOMEM);
 		return NULL;
 	}
+	link->node = node;
 	link->number = number;
 	link->way = number == REP_LINK_UP && node->link_count == 1 ? REP_WAY_UP : REP_WAY_DOWN;
 	link->slot = link->way;

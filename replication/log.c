@@ -151,18 +151,18 @@ void rep_log_store(struct rep_node *node, struct rep_log *log)
 	    rep_bytes(row, (size_t)(p - row)));
 }
 
-static bool push(struct rep_log *log, uint32_t other, uint64_t seq, const uint8_t h16[static 16])
+static int push(struct rep_log *log, uint32_t other, uint64_t seq, const uint8_t h16[static 16])
 {
 	struct rep_vec_entry *e;
 
 	if (log->vec_count >= TR_VECTOR_MAX)
-		return false;
+		return TR_E_LIMIT;
 	if (log->vec_count == log->vec_cap) {
 		uint16_t cap = (uint16_t)(log->vec_cap ? log->vec_cap * 2 : 4);
 		struct rep_vec_entry *more = realloc(log->vec, cap * sizeof(*more));
 
 		if (more == NULL)
-			return false;
+			return TR_E_NOMEM;
 		log->vec = more;
 		log->vec_cap = cap;
 	}
@@ -170,7 +170,7 @@ static bool push(struct rep_log *log, uint32_t other, uint64_t seq, const uint8_
 	e->log = other;
 	e->seq = seq;
 	memcpy(e->h16, h16, 16);
-	return true;
+	return 0;
 }
 
 /* Handles are dense from 1 but a row may be missing: a log that was only
@@ -230,8 +230,10 @@ static void load_row(struct rep_node *node, struct tr_bytes key, struct tr_bytes
 	for (size_t i = 0; i < count; i++) {
 		const uint8_t *p = row.data + ROW_FIXED + i * ROW_ENTRY;
 
-		if (!push(log, wire_get_be32(p), wire_get_be64(p + 4), p + 12))
-			rep_node_fail(node, TR_E_NOMEM);
+		int rc = push(log, wire_get_be32(p), wire_get_be64(p + 4), p + 12);
+
+		if (rc != 0)
+			rep_node_fail(node, rc);
 	}
 	rep_unit_find(node, id.author)->here_ops += log->seq - log->fork;
 }
@@ -293,7 +295,7 @@ static void drop_below(const struct rep_node *node, struct rep_log *log, const s
 	log->vec_count = kept;
 }
 
-bool rep_log_vec_set(const struct rep_node *node, struct rep_log *log, uint32_t other, uint64_t seq,
+int rep_log_vec_set(const struct rep_node *node, struct rep_log *log, uint32_t other, uint64_t seq,
     const uint8_t h16[static 16])
 {
 	const struct rep_log *row = rep_log_get(node, other);
@@ -307,7 +309,7 @@ bool rep_log_vec_set(const struct rep_node *node, struct rep_log *log, uint32_t 
 		return push(log, other, seq, h16);
 	e->seq = seq;
 	memcpy(e->h16, h16, 16);
-	return true;
+	return 0;
 }
 
 struct rep_log *rep_log_first_of_scope(const struct rep_node *node, struct tr_nid scope)

@@ -24,7 +24,7 @@ struct rep_log *rep_log_locate(struct rep_node *node, const struct rep_log *log,
 /* Entry of the author's vector; NULL if none. */
 struct rep_vec_entry *rep_log_vec(const struct rep_log *log, uint32_t other);
 /* Adds, in place of all that lies below it on its chain; false: TR_VECTOR_MAX or no memory. */
-bool rep_log_vec_set(const struct rep_node *node, struct rep_log *log, uint32_t other, uint64_t seq,
+TR_MUST_CHECK int rep_log_vec_set(const struct rep_node *node, struct rep_log *log, uint32_t other, uint64_t seq,
     const uint8_t h16[static 16]);
 /* First log of a scope; go on with rep_log_get(log->next_in_scope). */
 struct rep_log *rep_log_first_of_scope(const struct rep_node *node, struct tr_nid scope);

@@ -82,8 +82,9 @@ static int mend_index(struct rep_node *node, const struct rep_fault *fault, bool
 		return rc;
 	if (memcmp(node->op->rec.b, fault->rec.b, ID_SIZE) != 0)
 		return TR_E_NOTFOUND;
-	if (rep_get(node->raw, REP_T_OPS, rep_key_bytes(&key), &row) == 0)
-		return 0;
+	rc = rep_get(node->raw, REP_T_OPS, rep_key_bytes(&key), &row);
+	if (rc == 0 || rc == TR_E_IO)
+		return rc;
 	rep_node_put(node, REP_T_OPS, rep_key_bytes(&key), rep_bytes("", 0));
 	rep_node_trace_rec(node, REP_TRACE_INDEX_REPAIRED, (struct tr_nid){0}, node->op->type, &fault->rec,
 	    fault->first, 0);
@@ -123,9 +124,7 @@ static void put_source(struct rep_node *node, const struct rep_key *key, const s
 	size_t at = 0;
 	int rc = rep_get(node->raw, REP_T_SRC, rep_key_bytes(key), &old);
 
-	if (rc == TR_E_IO)
-		rep_node_fail(node, rc);
-	if (rc != 0 || old.size % ID_SIZE != 0 || old.size > sizeof(row))
+	if (rep_node_broken(node, rc) || rc != 0 || old.size % ID_SIZE != 0 || old.size > sizeof(row))
 		old.size = 0;
 	if (rep_verify_lists(&old, id) || old.size == sizeof(row))
 		return;
@@ -172,17 +171,21 @@ static int mend_extra(struct rep_node *node, const struct rep_fault *fault, bool
 	uint8_t kept[ID_SIZE * REP_TWINS_MAX], had[ID_SIZE * REP_TWINS_MAX];
 	struct tr_rec_id id = {{0}};
 	size_t size = 0, n = 0;
+	int rc = 0;
 
 	if (table == REP_T_DIR && key.size == 2 * ID_SIZE)
 		row = rep_bytes(key.data + ID_SIZE, ID_SIZE);
-	else if (table == REP_T_SRC && rep_get(node->raw, table, key, &row) != 0)
+	else if (table == REP_T_SRC)
+		rc = rep_get(node->raw, table, key, &row);
+	if (rc == TR_E_IO)
+		return rc;
+	if (rc != 0)
 		row.size = 0;
 	n = row.size <= sizeof(had) ? row.size / ID_SIZE : 0;
 	if (n > 0)
 		memcpy(had, row.data, n * ID_SIZE);
 	for (size_t i = 0; i < n; i++) {
 		bool stands;
-		int rc;
 
 		memcpy(id.b, had + i * ID_SIZE, ID_SIZE);
 		rc = rep_verify_stands(node->raw, table, key, &id, node->record, &stands);

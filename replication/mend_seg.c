@@ -102,9 +102,9 @@ static size_t collect(struct rep_node *node, struct rep_link *link, struct rep_l
 
 		int rc = rep_chain_find(node->raw, log->handle, seq, &row);
 
-		if (rc == TR_E_IO)
-			rep_node_fail(node, rc);
-		if (rc != 0 || wire_seg_decode(node->arena, row.bytes, &seg) != 0 || (n > 0 && bytes + row.bytes.size > SERVE_BYTES))
+		if (rc == 0)
+			rc = wire_seg_decode(node->arena, row.bytes, &seg);
+		if (rep_node_broken(node, rc) || rc != 0 || (n > 0 && bytes + row.bytes.size > SERVE_BYTES))
 			break;
 		for (size_t i = 0; i < seg->n_ctx; i++)
 			if (rep_log_get(node, seg->ctx[i]->log) != NULL)
@@ -151,8 +151,8 @@ bool rep_mend_is_wanted(const struct rep_link *link, const struct rep_log *log, 
 	return !link->is_bundle && link->want_log == log->handle && first >= link->want_first && last <= link->want_last;
 }
 
-/* Does the segment behind it name this one?  True also if there is none to ask. */
-static bool is_named(struct rep_node *node, const struct rep_log *log, struct rep_log *tip,
+/* Does the segment behind it name this one?  0, also if there is none to ask; TR_E_FORGED; errors of disk and memory. */
+static int ask_next(struct rep_node *node, const struct rep_log *log, struct rep_log *tip,
     const struct rep_chain_seg *seg, struct wire_arena *arena)
 {
 	uint64_t last = seg->first + seg->count - 1;
@@ -160,12 +160,15 @@ static bool is_named(struct rep_node *node, const struct rep_log *log, struct re
 	struct rep_chain_seg next = {.first = last + 1};
 	struct rep_chain_row row, other;
 	Terrace__Seg *msg;
+	int rc;
 
 	if (last == log->seq)
-		return memcmp(seg->hash.b, log->head.b, sizeof(seg->hash.b)) == 0;
-	if (rep_verify_row(node->raw, log, last + 1, arena, &row, &msg) != 0 || msg->n_ctx > TR_VECTOR_MAX ||
-	    msg->count > TR_SEG_OPS_MAX)
-		return true; /* damaged as well: the signature alone says it, and the next one's repair */
+		return memcmp(seg->hash.b, log->head.b, sizeof(seg->hash.b)) == 0 ? 0 : TR_E_FORGED;
+	rc = rep_verify_row(node->raw, log, last + 1, arena, &row, &msg);
+	if (rep_node_broken(node, rc))
+		return rc;
+	if (rc != 0 || msg->n_ctx > TR_VECTOR_MAX || msg->count > TR_SEG_OPS_MAX)
+		return 0; /* damaged as well: the signature alone says it, and the next one's repair */
 	next.count = msg->count;
 	next.hlc.v = msg->hlc;
 	next.clockq = (uint8_t)msg->clockq;
@@ -177,12 +180,14 @@ static bool is_named(struct rep_node *node, const struct rep_log *log, struct re
 
 		e->log = msg->ctx[next.ctx_count]->log;
 		e->seq = msg->ctx[next.ctx_count]->seq;
-		if (rep_log_get(node, e->log) == NULL || rep_chain_find(node->raw, e->log, e->seq, &other) != 0)
-			return true;
+		rc = rep_log_get(node, e->log) != NULL ? rep_chain_find(node->raw, e->log, e->seq, &other) : TR_E_NOTFOUND;
+		if (rc != 0)
+			return rep_node_broken(node, rc) ? rc : 0;
 		memcpy(e->h16, other.hash.b, sizeof(e->h16));
 	}
 	tip->head = seg->hash;
-	return rep_chain_header(node, tip, &next, header) == 0 && memcmp(next.hash.b, row.hash.b, sizeof(row.hash.b)) == 0;
+	return rep_chain_header(node, tip, &next, header) == 0 && memcmp(next.hash.b, row.hash.b, sizeof(row.hash.b)) == 0
+	    ? 0 : TR_E_FORGED;
 }
 
 int rep_mend_put(struct rep_node *node, struct rep_link *link, struct rep_log *log, struct rep_log *tip,
@@ -190,20 +195,21 @@ int rep_mend_put(struct rep_node *node, struct rep_link *link, struct rep_log *l
 {
 	uint64_t last = seg->first + seg->count - 1;
 	struct wire_arena *arena;
-	bool named;
+	int rc = 0;
 
-	for (uint16_t i = 0; i < seg->ctx_count; i++)
-		if (!rep_log_vec_set(node, tip, seg->ctx[i].log, seg->ctx[i].seq, seg->ctx[i].h16))
-			return TR_E_LIMIT;
+	for (uint16_t i = 0; i < seg->ctx_count && rc == 0; i++)
+		rc = rep_log_vec_set(node, tip, seg->ctx[i].log, seg->ctx[i].seq, seg->ctx[i].h16);
+	if (rc != 0)
+		return rc;
 	arena = wire_arena_create(); /* the node's holds the segment */
 	if (arena == NULL)
 		return TR_E_NOMEM;
-	named = is_named(node, log, tip, seg, arena);
+	rc = ask_next(node, log, tip, seg, arena);
 	wire_arena_free(arena);
-	if (!named) {
+	if (rc == TR_E_FORGED)
 		rep_node_trace(node, REP_TRACE_SEG_FORGED, log->id.author, seg->first, link->peer.v, NULL);
-		return TR_E_FORGED;
-	}
+	if (rc != 0)
+		return rc;
 	tip->head = seg->hash;
 	tip->handle = log->handle; /* the first segment of a branch goes on from another row, and does not lie there */
 	rep_chain_put(node, tip, seg, node->wall_ms);

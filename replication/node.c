@@ -17,6 +17,14 @@ void rep_node_fail(struct rep_node *node, int rc)
 		node->rc = rc;
 }
 
+bool rep_node_broken(struct rep_node *node, int rc)
+{
+	if (rc != TR_E_IO && rc != TR_E_NOMEM)
+		return false;
+	rep_node_fail(node, rc);
+	return true;
+}
+
 /*
  * A row that could not be read is not a row that is not there.  Whoever asks,
  * however deep below a step, the step fails: its caller throws all away and

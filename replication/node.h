@@ -211,6 +211,7 @@ struct rep_def { /* a LOGDEF of a unit that is not declared here yet */
 };
 
 struct rep_link {
+	struct rep_node *node;    /* whose it is */
 	uint32_t number;
 	uint8_t way;              /* REP_WAY_UP: the peer is above, else DOWN */
 	uint8_t slot;             /* in rep_log.way: the same, or FILE */
@@ -402,6 +403,9 @@ int rep_node_get(struct rep_node *node, enum rep_table table, struct tr_bytes ke
 void rep_node_rows(struct rep_node *node, enum rep_table table,
     void (*take)(struct rep_node *node, struct tr_bytes key, struct tr_bytes row));
 void rep_node_fail(struct rep_node *node, int rc); /* first error stays */
+/* For reads of `raw`, where a damaged row is an answer: true, and the step
+ * fails, if the error is none of the data but of the disk or of memory. */
+bool rep_node_broken(struct rep_node *node, int rc);
 void rep_node_trace(struct rep_node *node, int code, struct tr_nid peer, uint64_t a, uint64_t b, const char *text);
 void rep_node_trace_rec(struct rep_node *node, int code, struct tr_nid peer, uint8_t kind,
     const struct tr_rec_id *rec, uint64_t a, uint64_t b);

@@ -29,6 +29,8 @@ static int on_segs(struct rep_node *node, struct rep_link *link, const Terrace__
 	for (size_t i = 0; i < segs->n_seg && node->rc == 0 && bad_count < BAD_SEGS_MAX; i++) {
 		int rc = rep_take_segment(node, link, rep_bytes(segs->seg[i].data, segs->seg[i].len));
 
+		if (rc == TR_E_NOMEM)
+			return rc;
 		first = first != 0 ? first : rc;
 		bad_count += rc != 0;
 	}
@@ -77,7 +79,7 @@ static int on_ping(struct rep_node *node, struct rep_link *link, const Terrace__
 	return 0;
 }
 
-int rep_on_content(struct rep_node *node, struct rep_link *link, const Terrace__Msg *msg)
+static int content(struct rep_node *node, struct rep_link *link, const Terrace__Msg *msg)
 {
 	if (link->def_count > 0)
 		rep_take_defs(node, link);
@@ -110,6 +112,16 @@ int rep_on_content(struct rep_node *node, struct rep_link *link, const Terrace__
 		node->unknown_messages++;
 		return 0;
 	}
+}
+
+/* That there is no memory is not the frame's fault: the step fails. */
+int rep_on_content(struct rep_node *node, struct rep_link *link, const Terrace__Msg *msg)
+{
+	int rc = content(node, link, msg);
+
+	if (rc == TR_E_NOMEM)
+		rep_node_fail(node, rc);
+	return rc;
 }
 
 static void bad(struct rep_node *node, struct rep_link *link, int rc)

@@ -258,8 +258,10 @@ int rep_own_add(struct rep_node *node, struct rep_fold *fold, struct rep_op *op,
 	}
 	if (open == NULL)
 		open = open_new(node, log);
-	if (open == NULL)
+	if (open == NULL) {
+		rep_node_fail(node, TR_E_NOMEM);
 		return TR_E_NOMEM;
+	}
 	if (open->count == 0) {
 		open->hlc = stamp;
 		open->clockq = rep_node_clockq(node);

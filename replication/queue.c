@@ -63,7 +63,8 @@ struct rep_way *rep_queue_way(struct rep_link *link, struct rep_log *log)
 
 	if (is_fan(link, log)) {
 		way = fan_way(link, log);
-		if (way == NULL) { /* nothing is sent there; the next session tries again */
+		if (way == NULL) { /* a place to write until the step ends */
+			rep_node_fail(link->node, TR_E_NOMEM);
 			link->lost = (struct rep_way){.unsure = true, .ack_queued = true};
 			return &link->lost;
 		}

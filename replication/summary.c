@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "proto/err.h"
 #include "replication/link.h"
 #include "replication/log.h"
 #include "replication/queue.h"
@@ -33,7 +34,8 @@ static void observe(struct rep_node *node, struct rep_unit *unit)
 	unit->has_summary = true;
 	unit->state = state_of(link);
 	unit->summary_ms = node->wall_ms;
-	rep_waiting(node, node->view, unit->nid, &waiting);
+	if (rep_waiting(node, node->view, unit->nid, &waiting) != 0)
+		rep_node_fail(node, TR_E_NOMEM);
 	unit->waiting = waiting.ops;
 	unit->waiting_bytes = waiting.bytes;
 	unit->oldest_s = waiting.oldest_ms != 0 && waiting.oldest_ms < node->wall_ms

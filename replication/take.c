@@ -333,7 +333,7 @@ static int take_again(struct rep_node *node, struct rep_link *link, struct rep_l
 	if (!has_ctx(node, link, msg))
 		return TR_E_BUSY; /* that is mended first */
 	rc = rep_chain_tip(node, node->raw, log, seg->first - 1, &tip);
-	if (rc != 0)
+	if (rep_node_broken(node, rc) || rc != 0)
 		return TR_E_BUSY;
 	rc = rep_trust_cert(node, log->id.author, seg->serial, &cert);
 	if (rc == 0)
@@ -376,7 +376,7 @@ static int try_row(struct rep_node *node, struct rep_link *link, const Terrace__
 		rc = rep_chain_tip(node, node->view, p->row, before, &p->tip);
 		base = &p->tip;
 	}
-	if (rc != 0)
+	if (rep_node_broken(node, rc) || rc != 0)
 		return rc == TR_E_NOTFOUND ? TR_E_GAP : rc;
 	if (msg->prev.len != 0 && memcmp(msg->prev.data, base->head.b, sizeof(base->head.b)) != 0)
 		rc = TR_E_GAP; /* behind something that is not here */

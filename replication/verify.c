@@ -8,6 +8,7 @@
 #include "proto/err.h"
 #include "replication/chain.h"
 #include "replication/keys.h"
+#include "replication/later.h"
 #include "replication/log.h"
 #include "replication/refold.h"
 
@@ -276,13 +277,13 @@ int rep_verify_record(const struct rep_node *node, const struct rep_view *view, 
     struct rep_overlay **out)
 {
 	struct rep_overlay *overlay = NULL;
-	bool equal = false;
-	int rc;
+	bool equal = false, waits;
+	int rc = rep_later_look(view, id, &waits);
 
-	if (rep_later_has(view, id)) { /* what came while it waited was judged by what was known then */
+	if (rc != 0 || waits) { /* what came while it waited was judged by what was known then */
 		if (out != NULL)
 			*out = NULL;
-		return 0;
+		return rc;
 	}
 	overlay = rep_overlay_create(view, OVERLAY_BYTES);
 	rc = overlay != NULL ? rep_refold(node, view, id, NULL, overlay) : TR_E_NOMEM;

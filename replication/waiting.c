@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "proto/err.h"
 #include "proto/wire.h"
 #include "replication/chain.h"
 #include "replication/log.h"
@@ -33,7 +34,7 @@ int64_t rep_waiting_stamp(const struct rep_view *view, const struct rep_log *log
 }
 
 static void add(const struct rep_view *view, struct wire_arena **arena, const struct rep_log *log, unsigned way,
-    struct rep_waiting *out)
+    struct rep_waiting *out, int *rc)
 {
 	uint64_t open = log->open != NULL ? log->open->count : 0;
 	uint64_t acked = log->way[way].acked;
@@ -48,21 +49,25 @@ static void add(const struct rep_view *view, struct wire_arena **arena, const st
 	out->ops += log->seq + open - acked;
 	if (*arena != NULL)
 		ms = stamp(view, *arena, log, acked + 1);
+	else
+		*rc = TR_E_NOMEM;
 	if (ms != 0 && (out->oldest_ms == 0 || ms < out->oldest_ms))
 		out->oldest_ms = ms;
 }
 
-void rep_waiting(const struct rep_node *node, const struct rep_view *view, struct tr_nid child, struct rep_waiting *out)
+int rep_waiting(const struct rep_node *node, const struct rep_view *view, struct tr_nid child, struct rep_waiting *out)
 {
 	unsigned way = child.v == 0 ? REP_WAY_UP : REP_WAY_DOWN;
 	const struct rep_unit *top = rep_unit_find(node, child.v == 0 ? node->cert.nid : child);
 	struct wire_arena *arena = NULL;
+	int rc = 0;
 
 	memset(out, 0, sizeof(*out));
 	for (const struct rep_unit *scope = top; scope != NULL; scope = rep_unit_next(top, scope))
 		for (const struct rep_log *log = rep_log_get(node, scope->first_log); log != NULL;
 		     log = rep_log_get(node, log->next_in_scope))
-			add(view, &arena, log, way, out);
+			add(view, &arena, log, way, out, &rc);
 	wire_arena_free(arena);
 	out->bytes = out->ops * OP_BYTES;
+	return rc;
 }

@@ -21,6 +21,13 @@
 
 static bool fails(struct badview *bad)
 {
+	int rc = bad->ask != NULL ? bad->ask() : 0;
+
+	if (rc != 0) {
+		bad->rc = rc;
+		bad->failed = true;
+		return true;
+	}
 	if (bad->left < 0 || bad->left-- > 0)
 		return false;
 	bad->failed = true;

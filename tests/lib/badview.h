@@ -15,6 +15,7 @@ struct badview {
 	int64_t left;   /* calls until the one that fails; negative: none will */
 	int rc;
 	bool failed;
+	int (*ask)(void); /* at each call: what it fails with, or 0; NULL: nobody is asked */
 };
 
 /* bad lives as long as the view. */

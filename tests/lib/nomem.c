@@ -21,6 +21,7 @@ static struct nomem_account all, *charged;
 static int64_t bound;
 static void (*on_over)(void *ctx);
 static void *over_ctx;
+static bool (*asked)(void);
 
 void nomem_arm(int64_t after)
 {
@@ -39,6 +40,11 @@ bool nomem_has_failed(void)
 
 	nomem_arm(-1);
 	return was;
+}
+
+void nomem_ask(bool (*fails)(void))
+{
+	asked = fails;
 }
 
 struct nomem_account *nomem_charge(struct nomem_account *account)
@@ -94,7 +100,9 @@ static bool fails(size_t count, size_t size)
 
 	if (bound != 0 && all.held + wanted > bound)
 		on_over(over_ctx);
-	if (holds > 0 || left < 0 || left-- > 0)
+	if (holds > 0)
+		return false;
+	if ((asked == NULL || !asked()) && (left < 0 || left-- > 0))
 		return false;
 	failed = true;
 	return true;

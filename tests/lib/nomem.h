@@ -18,6 +18,8 @@ struct nomem_account { int64_t held, peak; };
 
 /* The allocation after the next `after` ones fails, once; negative: none. */
 void nomem_arm(int64_t after);
+/* Asked at each allocation that counts: true, and it fails; NULL: nobody is asked. */
+void nomem_ask(bool (*fails)(void));
 /* Allocations of a test's own do not count while it holds (nests). */
 void nomem_hold(bool hold);
 /* True if the armed one has failed since; disarms. */

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# check BUILD SEEDS FROM STEPS JOBS -- stories and scenarios, refused scenario files, then the seeds; ends
+# check BUILD SEEDS FROM STEPS JOBS -- stories and scenarios, refused scenario files, the sweep, then the seeds; ends
 # with "sim: N passed, M failed".
 set -u
 
@@ -52,6 +52,13 @@ if [ $rc -eq 75 ] && [[ $got == "seed 2 time "*"stopped, it needs more memory th
 	ok "a seed stops at its bound of memory"
 else
 	bad "bound of memory: exit $rc, says: $got"
+fi
+# Each call of the store and each allocation fails in turn, wherever it is made from.
+if "$dir/sim" --sweep --jobs "$5" tests/sim/scenarios/*.scn --seeds 8 >"$dir/sweep.log" 2>&1; then
+	ok "$(tail -1 "$dir/sweep.log")"
+else
+	grep -v '^  ok' "$dir/sweep.log" | tail -40
+	bad "sweep (log: $dir/sweep.log)"
 fi
 "$dir/sim" --seeds "$2" --from "$3" --steps "$4" --jobs "$5" >"$dir/seeds.log" 2>&1
 sed '$d' "$dir/seeds.log"

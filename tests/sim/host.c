@@ -8,6 +8,7 @@
 #include "proto/err.h"
 
 #include "tests/sim/oracle.h"
+#include "tests/sim/sweep.h"
 
 #define CHECK_EVERY 4 /* steps of a host: rep_check() walks all its logs */
 #define SPINS_MAX 2000 /* wake-ups at one moment: the core asks for time that does not pass */
@@ -46,6 +47,7 @@ void sim_host_view(struct sim_world *world, unsigned host)
 
 	h->view = memview_view(h->store);
 	h->core_view = badview_over(&h->bad, &h->view);
+	h->bad.ask = world->conf.sweep != NULL ? sim_sweep_store : NULL;
 }
 
 /* What the core allocates until core_end() may fail, and is on the host's account. */
@@ -67,9 +69,11 @@ static int create(struct sim_world *world, unsigned host, const struct rep_conf 
 	struct sim_host *h = &world->host[host];
 	int rc;
 
+	sim_sweep_begin(world);
 	core_begin(h);
 	rc = rep_create(&h->node, conf, &h->core_view);
 	core_end();
+	sim_sweep_end(world, host, rc);
 	if ((badview_has_failed(&h->bad) | nomem_has_failed()) && rc != 0) {
 		sim_log(world, host, "could not start (%s), once more", tr_err_code(rc));
 		memview_rollback(h->store);
@@ -128,6 +132,7 @@ void sim_host_boot(struct sim_world *world, unsigned host)
 	boot(world, host);
 	rep_check(world->host[host].node, &world->host[host].view);
 	sim_check_restart(world, host);
+	sim_sweep_struck(world);
 }
 
 static void halt(struct sim_world *world, unsigned host)
@@ -201,6 +206,7 @@ static void store_failed(struct sim_world *world, unsigned host, int rc)
 	halt(world, host);
 	boot(world, host);
 	sim_check_restart(world, host);
+	sim_sweep_struck(world);
 }
 
 void sim_host_step(struct sim_world *world, unsigned host, struct rep_event *event)
@@ -222,9 +228,11 @@ void sim_host_step(struct sim_world *world, unsigned host, struct rep_event *eve
 	}
 	event->wall.ms = sim_host_wall(world, host);
 	event->mono.ms = sim_host_mono(world, host);
+	sim_sweep_begin(world);
 	core_begin(h);
 	rc = rep_step(h->node, &h->core_view, event, h->batch);
 	core_end();
+	sim_sweep_end(world, host, rc);
 	if (rc == 0 && badview_has_failed(&h->bad))
 		sim_fail(world, host, "store", "event %d took a failed read for an answer", event->kind);
 	if (rc != 0) {
@@ -311,10 +319,12 @@ void sim_host_commit(struct sim_world *world, unsigned host)
 
 	if (!h->in_txn)
 		return;
+	sim_sweep_begin(world);
 	core_begin(h);
 	rc = rep_flush(h->node, &h->core_view, (struct tr_wall_ms){sim_host_wall(world, host)},
 	    (struct tr_mono_ms){sim_host_mono(world, host)}, h->batch);
 	core_end();
+	sim_sweep_end(world, host, rc);
 	if (rc == 0 && badview_has_failed(&h->bad))
 		sim_fail(world, host, "store", "flush took a failed read for an answer");
 	if (rc != 0) {

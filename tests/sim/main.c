@@ -6,6 +6,7 @@
  *   sim --seed 17 [--steps 80] [--skip 10-20,33-34] [--faults cut,crash] [-v]   one seed again
  *   sim --seed 17 --trace-hash              prints the trace's hash
  *   sim --scenario FILE [-v]                what the file says, on a tree of its own
+ *   sim --sweep [FILE...] [--seeds 3]       each call of the store and each allocation fails in turn
  *   sim --list                              the faults and what they do
  *
  * --memory MiB bounds what a seed may hold (0: no bound).  Exit codes: 0 all
@@ -24,6 +25,7 @@
 #include "tests/sim/many.h"
 #include "tests/sim/scn.h"
 #include "tests/sim/shrink.h"
+#include "tests/sim/sweep.h"
 
 #define STEPS_DEFAULT 120
 #define MEMORY_MIB_MAX (1 << 20)
@@ -134,10 +136,11 @@ int main(int argc, char **argv)
 	    {"scenario", required_argument, NULL, 'S'}, {"jobs", required_argument, NULL, 'j'}, 
 	    {"memory", required_argument, NULL, 'M'}, {"list", no_argument, NULL, 'l'},
 	    {"trace-hash", no_argument, NULL, 'H'}, {"first", no_argument, NULL, '1'},
-	    {"verbose", no_argument, NULL, 'v'}, {0}};
+	    {"sweep", no_argument, NULL, 'w'},
+	    {"strike", required_argument, NULL, 'W'}, {"verbose", no_argument, NULL, 'v'}, {0}};
 	struct sim_many many = {.conf = {.steps = STEPS_DEFAULT, .faults = UINT64_MAX, .memory = SIM_MEMORY_DEFAULT}, .first = 1, .self = argv[0]};
 	uint64_t steps = UINT64_MAX, jobs = 1, mib = SIM_MEMORY_DEFAULT >> 20;
-	bool hash = false, good = true;
+	bool hash = false, good = true, sweep = false;
 	const char *scenario = NULL;
 	int c;
 
@@ -156,19 +159,23 @@ int main(int argc, char **argv)
 		case 'l': return list();
 		case 'S': scenario = optarg; break;
 		case 'H': hash = true; break;
+		case 'w': sweep = true; break;
+		case 'W': many.strike = optarg; break;
 		case '1': many.first_only = true; break;
 		case 'v': many.conf.verbose = true; break;
 		default: good = false; break;
 		}
 	}
-	if (!good || optind != argc)
+	if (!good || (optind != argc && !sweep))
 		return 64;
 	many.conf.memory = (int64_t)mib << 20;
 	many.conf.steps = (unsigned)steps;
 	if (steps == UINT64_MAX)
 		many.conf.steps = scenario != NULL ? SCN_STEPS_MAX : STEPS_DEFAULT;
+	many.jobs = (unsigned)jobs;
+	if (sweep)
+		return sim_sweep_run(&many, argv + optind, argc - optind);
 	if (scenario != NULL)
 		return run_scenario(&many, scenario);
-	many.jobs = (unsigned)jobs;
 	return many.count != 0 ? sim_many_run(&many) : run_one(&many.conf, hash);
 }

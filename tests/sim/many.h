@@ -22,6 +22,7 @@ struct sim_many {
 	uint64_t first, count;
 	unsigned jobs;
 	bool first_only;         /* stop at the first failure, without shrinking it */
+	const char *strike;      /* PART.CALL: only this fault of a sweep; NULL: all */
 	const char *self;        /* how this program is called */
 };
 

@@ -54,6 +54,7 @@ struct sim_conf {
 	unsigned skip_count;
 	int64_t memory;          /* bytes that the seed may hold; 0 = no bound */
 	const struct scn *scenario; /* instead of what the seed says; NULL: none */
+	struct sim_sweep *sweep; /* faults in turn; NULL: none */
 	int report_fd;           /* where a failure says its name; 0 = nowhere */
 };
 
