@@ -16,8 +16,7 @@ static int check(const struct rep_node *node, const struct rep_policy_doc *doc)
 		return TR_E_AUTH;
 	if (node->is_full)
 		return TR_E_FULL;
-	if (doc->rule_count > TR_POLICY_RULES_MAX || doc->rank_count > TR_POLICY_RANKS_MAX ||
-	    doc->version >= TR_POLICY_VERSION_MAX)
+	if (doc->rule_count > TR_POLICY_RULES_MAX || doc->rank_count > TR_POLICY_RANKS_MAX)
 		return TR_E_LIMIT;
 	for (size_t i = 0; i < doc->rule_count; i++)
 		if (rep_policy_rule_why(&doc->rule[i]) != REP_POLICY_FINE)
@@ -66,8 +65,7 @@ static int send(struct rep_node *node, struct rep_policy_doc *doc, struct rep_re
 		return rc;
 	r->version = doc->version = node->policy.version > 0 ? node->policy.version : 1;
 	size = rep_policy_encode(doc, bytes, sizeof(bytes));
-	if (size == 0)
-		return TR_E_LIMIT;
+	TR_ASSERT(size != 0); /* TR_POLICY_BYTES_MAX has room for what check() lets through */
 	if (node->policy.version > 0 && rep_policy_is_used(node, rep_bytes(bytes, size))) {
 		r->unchanged = true;
 		return 0;
@@ -76,7 +74,8 @@ static int send(struct rep_node *node, struct rep_policy_doc *doc, struct rep_re
 		return TR_E_LIMIT;
 	r->version = doc->version = node->policy.version + 1;
 	size = rep_policy_encode(doc, bytes, sizeof(bytes));
-	return size != 0 ? add(node, rep_bytes(bytes, size), doc) : TR_E_LIMIT;
+	TR_ASSERT(size != 0);
+	return add(node, rep_bytes(bytes, size), doc);
 }
 
 void rep_on_policy(struct rep_node *node, const struct rep_policy_send *in)
