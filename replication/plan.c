@@ -83,7 +83,7 @@ static struct rep_log *ready(struct rep_node *node, struct rep_link *link, struc
 		if (rc == 0)
 			rc = wire_seg_decode(node->arena, row->bytes, seg);
 		if (rc != 0) {
-			rep_node_fail(node, rc == TR_E_NOTFOUND ? TR_E_DAMAGED : rc);
+			rep_node_fail(node, rc == TR_E_IO || rc == TR_E_NOMEM ? rc : TR_E_DAMAGED);
 			return NULL;
 		}
 		for (size_t i = 0; i < (*seg)->n_ctx && before == NULL; i++) {

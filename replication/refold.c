@@ -133,7 +133,8 @@ static int gather_one(struct work *w, struct tr_dot dot)
 	struct run *run = w->run_count > 0 ? w->runs[w->run_count - 1] : NULL;
 	uint64_t *more;
 
-	if (log == NULL || log->id.author.v == 0)
+	/* what lies beyond the end of its log never was: the list is damaged, no segment is missing */
+	if (log == NULL || log->id.author.v == 0 || dot.seq == 0 || dot.seq > log->seq + (log->open != NULL ? log->open->count : 0))
 		return TR_E_DAMAGED;
 	if (run == NULL || run->log != log) { /* rows are ordered by log, then sequence */
 		int rc = run_new(w, log);
