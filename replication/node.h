@@ -96,6 +96,7 @@ struct rep_open {
 	struct rep_open *next;    /* in node->opens */
 	uint64_t first;           /* sequence of the first op */
 	bool settled[2];          /* left over: the neighbour of that way has no more of the log */
+	uint32_t heard_epoch;     /* left over: session in which the one that is waited for said that it has */
 	uint32_t count, persisted; /* ops here; of them with a row in REP_T_OPEN */
 	struct tr_hlc hlc;        /* of the first op */
 	uint8_t clockq;           /* of the first op, for all */

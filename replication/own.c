@@ -17,7 +17,7 @@
 #define CLOSE_FIBRE_MS 1000
 #define CLOSE_METERED_MS 60000
 #define SPAN_MAX_MS ((int64_t)3600 * 1000) /* a segment's ops lie within an hour */
-#define LEFT_MS 60000 /* a neighbour said that it has more of the log than this store: it is given so long to send it */
+#define LEFT_MS 60000 /* a neighbour said that it has more of the log than this store: it is given so long to send it, in one session */
 #define NEVER ((int64_t)1 << 60)
 
 struct rep_log *rep_own_log(struct rep_node *node, struct tr_nid scope, uint8_t lane)
@@ -86,6 +86,7 @@ static struct rep_open *open_new(struct rep_node *node, struct rep_log *log)
 	/* sides where nobody can have it */
 	open->settled[REP_WAY_UP] = node->is_top;
 	open->settled[REP_WAY_DOWN] = log->id.scope.v == node->cert.nid.v;
+	open->heard_epoch = 0;
 	open->size = 0;
 	open->since_mono_ms = node->mono_ms;
 	open->hlc = (struct tr_hlc){0};
@@ -210,6 +211,12 @@ uint32_t rep_own_forget(struct rep_node *node, struct rep_log *log)
 	return count;
 }
 
+/* Who would have the segment that ops left over were signed in. */
+static unsigned waits_for(const struct rep_node *node)
+{
+	return node->is_top ? REP_WAY_DOWN : REP_WAY_UP;
+}
+
 void rep_own_settled(struct rep_node *node, struct rep_link *link)
 {
 	struct rep_open *next;
@@ -218,7 +225,10 @@ void rep_own_settled(struct rep_node *node, struct rep_link *link)
 		next = open->next;
 		if (!is_left(node, open) || !rep_queue_in_reach(node, link, open->log->id.scope))
 			continue;
-		open->since_mono_ms = node->mono_ms;
+		if (link->way == waits_for(node) && !link->is_bundle) {
+			open->since_mono_ms = node->mono_ms;
+			open->heard_epoch = link->epoch;
+		}
 		if (rep_queue_way(link, rep_branch_first(node, open->log))->unknown)
 			continue; /* its segment comes */
 		open->settled[link->way] = true;
@@ -293,11 +303,14 @@ static bool is_wanted(const struct rep_node *node, const struct rep_log *log, un
 static int64_t close_ms(const struct rep_node *node, const struct rep_open *open)
 {
 	const struct rep_log *log = open->log;
+	const struct rep_link *link;
 
 	if (is_left(node, open)) {
 		if (node->is_top && log->id.scope.v == node->cert.nid.v)
 			return 0; /* nobody else ever had it */
-		return rep_queue_link(node, log, node->is_top ? REP_WAY_DOWN : REP_WAY_UP) != NULL ? LEFT_MS : NEVER;
+		/* A session that broke says nothing of whether the segment would have come. */
+		link = rep_queue_link(node, log, waits_for(node));
+		return link != NULL && link->epoch == open->heard_epoch ? LEFT_MS : NEVER;
 	}
 	if (log->id.lane == TR_LANE_X || log->id.lane == TR_LANE_P || log->id.lane == TR_LANE_E || node->is_top ||
 	    is_wanted(node, log, REP_WAY_UP) || is_wanted(node, log, REP_WAY_DOWN))

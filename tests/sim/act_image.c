@@ -131,6 +131,7 @@ static unsigned open_ops(const struct sim_world *world, unsigned host)
  */
 static void act_raw(struct sim_world *world, struct sim_rng *rng, unsigned host)
 {
+	struct sim_weather weather = world->weather;
 	unsigned parent = world->host[host].parent;
 
 	if (host == 0 || world->host[host].child_count != 0 || !is_live(world, host) ||
@@ -154,8 +155,13 @@ static void act_raw(struct sim_world *world, struct sim_rng *rng, unsigned host)
 		sim_host_restore(world, host, sim_rng_between(rng, 1, 2000), sim_rng_chance(rng, 200));
 	memview_free(world->host[host].backup);
 	world->host[host].backup = NULL;
-	for (unsigned i = 0; i < 20 && (!is_live(world, host) || open_ops(world, host) != 0); i++)
+	/* In bad weather no session might live long enough, and then work goes on there. */
+	world->weather = (struct sim_weather){.delay_ms_min = 2, .delay_ms_max = 10};
+	for (unsigned i = 0; i < 200 && (!is_live(world, host) || open_ops(world, host) != 0); i++) {
+		sim_net_heal(world, host);
 		sim_world_advance(world, 10000);
+	}
+	world->weather = weather;
 }
 
 /* Whose machine went back may be forked, may begin anew, and nobody else. */

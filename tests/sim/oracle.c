@@ -484,18 +484,37 @@ bool sim_oracle_count(struct sim_world *world, uint64_t owner, uint64_t scope, u
 	return true;
 }
 
-bool sim_oracle_signed(struct sim_world *world, const struct tr_log_id *log, uint64_t first, const uint8_t *sig)
+static bool is_promised(const struct sim_oracle *o, unsigned author, const struct tr_log_id *log, uint64_t seq)
 {
+	for (unsigned i = 0; i < o->promise_count; i++) {
+		const struct sim_promise *p = &o->promise[i];
+
+		if (p->host != author && p->seq >= seq && same_log(&p->log, log))
+			return true;
+	}
+	return false;
+}
+
+bool sim_oracle_signed(struct sim_world *world, unsigned host, const struct tr_log_id *log, uint64_t first, const uint8_t *sig)
+{
+	const struct sim_host *h = &world->host[host];
 	struct sim_oracle *o = world->oracle;
 	struct sim_signed *s;
+	bool good = true;
 
-	for (unsigned i = o->signed_count; i-- > 0;)
-		if (o->signed_[i].first == first && same_log(&o->signed_[i].log, log))
-			return memcmp(o->signed_[i].sig, sig, 64) == 0;
+	for (unsigned i = o->signed_count; i-- > 0;) {
+		s = &o->signed_[i];
+		if (s->first != first || !same_log(&s->log, log))
+			continue;
+		if (memcmp(s->sig, sig, 64) == 0)
+			return true;
+		good &= s->restores < h->restores && (h->rollbacks != 0 || !is_promised(o, host, log, first));
+	}
 	GROW(o->signed_, o->signed_count, o->signed_cap);
 	s = &o->signed_[o->signed_count++];
 	s->log = *log;
 	s->first = first;
+	s->restores = h->restores;
 	memcpy(s->sig, sig, 64);
-	return true;
+	return good;
 }

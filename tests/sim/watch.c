@@ -134,8 +134,7 @@ static void on_segs(struct sim_world *world, unsigned host, const Terrace__Segs 
 		    (unsigned)(log.id.inc & 0xffff), seg->first, seg->count, seg->sig.data[0], seg->sig.data[1]);
 		if (log.id.author.v != world->host[host].nid.v || seg->sig.len != 64)
 			continue;
-		/* a store that was put back does not know what it signed (act_image.c) */
-		if (!sim_oracle_signed(world, &log.id, seg->first, seg->sig.data) && world->host[host].rollbacks == 0)
+		if (!sim_oracle_signed(world, host, &log.id, seg->first, seg->sig.data))
 			sim_fail(world, host, "5", "signed two segments that begin at %" PRIu64, seg->first);
 	}
 }
