@@ -75,6 +75,11 @@ void rep_closed_wake(struct rep_node *node, struct tr_nid scope, struct tr_nid a
 	if (unit == NULL || !unit->closed || !unit->is_mover || author.v == node->cert.nid.v)
 		return;
 	unit->move_again = true;
+	rep_closed_soon(node);
+}
+
+void rep_closed_soon(struct rep_node *node)
+{
 	if (node->move_mono_ms > node->mono_ms + REP_CLOSED_PIECE_MS)
 		node->move_mono_ms = node->mono_ms + REP_CLOSED_PIECE_MS;
 }

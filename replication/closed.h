@@ -19,5 +19,7 @@ void rep_closed_take(struct rep_node *node);
 int rep_closed_check(const struct rep_node *node, struct tr_nid unit, struct rep_reply *r);
 /* An op was folded in that scope: if it is a closed one, the job looks again. */
 void rep_closed_wake(struct rep_node *node, struct tr_nid scope, struct tr_nid author);
+/* The job of some unit has work: it goes on after the pause between two pieces. */
+void rep_closed_soon(struct rep_node *node);
 
 #endif

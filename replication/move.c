@@ -181,6 +181,7 @@ int rep_move_begin(struct rep_node *node, const struct rep_write *w, struct rep_
 		memcpy(job.actor, w->actor.data, w->actor.size);
 	store(node, &job);
 	from->move_due = from->is_mover = true;
+	rep_closed_soon(node); /* the job slept since it had last nothing to do */
 	r->id = rep_closed_id(from->nid);
 	r->unit = to->nid;
 	return 0;

@@ -306,8 +306,10 @@ static void a_unit_is_closed_and_its_work_goes_on(void **state)
 	move.move_to = r.party[RIG_OTHER].nid;
 	assert_int_equal(put(&r, &move), TR_E_EXISTS); /* the leaf first */
 	move.home = r.party[RIG_LEAF].nid;
+	tick(&r, 1); /* the job found nothing to do and sleeps */
 	assert_int_equal(put(&r, &move), 0);
 	tick(&r, 1);
+	assert_true(rep_record_moved(load(&r, &ids[0]), &gone));
 	assert_int_equal(rig_restart(&r), 0); /* in the middle of it: it goes on */
 	tick(&r, 12);
 	for (int i = 0; i < 39; i++) {
