@@ -176,33 +176,6 @@ static void compare(struct rep_node *node, struct rep_unit *unit)
 	}
 }
 
-int rep_head_take(struct rep_node *node, const Terrace__Head *head)
-{
-	struct tr_nid nid = {head->nid};
-	struct rep_unit *unit = rep_unit_find(node, nid);
-	uint8_t bytes[CANON_MAX];
-
-	if (head->sig.len != 64 || head->n_xseq > XSEQ_MAX)
-		return TR_E_INPUT;
-	if (unit == NULL || !unit->has_cert || nid.v == node->cert.nid.v || !unit->own_or_below)
-		return TR_E_NOCERT;
-	/* A key that was replaced, and one that nobody has approved, say nothing here. */
-	if (head->serial != unit->cert.serial)
-		return 0;
-	if (unit->has_head && (head->serial < unit->head_serial ||
-	    (head->serial == unit->head_serial && head->ctr <= unit->head_ctr)))
-		return 0;
-	if (!rep_sign_verify(PURPOSE, signed_part(bytes, canon(head, bytes)), head->sig.data, &unit->cert.sign_pk)) {
-		rep_node_trace(node, REP_TRACE_HEAD_BAD, nid, head->ctr, 0, NULL);
-		return TR_E_FORGED;
-	}
-	keep(unit, head);
-	store(node, unit, head);
-	rep_todo_add(node, REP_TODO_HEAD, unit);
-	compare(node, unit);
-	return 0;
-}
-
 void rep_head_check(struct rep_node *node)
 {
 	for (size_t i = 0; i < node->unit_count; i++) {
@@ -307,6 +280,74 @@ static void send_row(struct rep_node *node, struct rep_link *up, struct rep_unit
 	msg.m_case = TERRACE__MSG__M_HEAD;
 	msg.head = &head;
 	rep_link_send(node, up, &msg);
+}
+
+/* A store that came back from a backup counts its HEADs from behind, and
+ * nobody believes those; who is above remembers how far they went. */
+void rep_head_catch_up(struct rep_node *node, uint32_t head_ctr)
+{
+	struct rep_unit *self = rep_unit_find(node, node->cert.nid);
+
+	if (head_ctr > self->head_ctr && head_ctr < UINT32_MAX / 2)
+		self->head_ctr = head_ctr;
+}
+
+static bool is_signed(struct rep_node *node, const struct rep_unit *unit, const Terrace__Head *head)
+{
+	uint8_t bytes[CANON_MAX];
+
+	if (rep_sign_verify(PURPOSE, signed_part(bytes, canon(head, bytes)), head->sig.data, &unit->cert.sign_pk))
+		return true;
+	rep_node_trace(node, REP_TRACE_HEAD_BAD, unit->nid, head->ctr, 0, NULL);
+	return false;
+}
+
+/* Its machine went back unnoticed, and those above have heard of more since. */
+static int take_own(struct rep_node *node, struct rep_link *link, struct rep_unit *self, const Terrace__Head *head)
+{
+	if (head->serial != node->cert.serial || head->ctr <= self->head_ctr)
+		return 0;
+	if (!is_signed(node, self, head))
+		return TR_E_FORGED;
+	rep_head_catch_up(node, head->ctr);
+	link->head_due = true;
+	return 0;
+}
+
+int rep_head_take(struct rep_node *node, struct rep_link *link, const Terrace__Head *head)
+{
+	struct tr_nid nid = {head->nid};
+	struct rep_unit *unit = rep_unit_find(node, nid), *child;
+	struct rep_link *down;
+
+	if (head->sig.len != 64 || head->n_xseq > XSEQ_MAX)
+		return TR_E_INPUT;
+	if (unit == NULL || !unit->has_cert || !unit->own_or_below)
+		return TR_E_NOCERT;
+	if (nid.v == node->cert.nid.v)
+		return link->way == REP_WAY_UP && !link->is_bundle ? take_own(node, link, unit, head) : TR_E_NOCERT;
+	/* A key that was replaced, and one that nobody has approved, say nothing here. */
+	if (head->serial != unit->cert.serial)
+		return 0;
+	if (unit->has_head && (head->serial < unit->head_serial ||
+	    (head->serial == unit->head_serial && head->ctr <= unit->head_ctr))) {
+		/* Who brings an older one has forgotten this one, or never had it. */
+		if (link->way == REP_WAY_DOWN && !link->is_bundle && head->ctr < unit->head_ctr &&
+		    is_signed(node, unit, head))
+			send_row(node, link, unit);
+		return 0;
+	}
+	if (!is_signed(node, unit, head))
+		return TR_E_FORGED;
+	keep(unit, head);
+	store(node, unit, head);
+	rep_todo_add(node, REP_TODO_HEAD, unit);
+	compare(node, unit);
+	child = link->way == REP_WAY_UP ? rep_unit_child_towards(node, nid) : NULL;
+	down = child != NULL ? rep_link_of_child(node, child->nid) : NULL;
+	if (down != NULL && down->state == REP_LINK_LIVE)
+		send_row(node, down, unit);
+	return 0;
 }
 
 static bool own_is_due(const struct rep_node *node, const struct rep_link *up)

@@ -10,8 +10,15 @@
 
 /* Fills a HEAD of this node, counter advanced and stored.  sig: 64 bytes; xseq: 2 * (level) entries. */
 void rep_head_make(struct rep_node *node, Terrace__Head *out, uint8_t sig[static 64], uint32_t xseq[static 2 * (TR_LEVEL_MAX + 1)]);
-/* Verifies, keeps if newer, marks for passing on.  0; TR_E_FORGED, TR_E_NOCERT, TR_E_INPUT. */
-TR_MUST_CHECK int rep_head_take(struct rep_node *node, const Terrace__Head *head);
+/*
+ * Verifies, keeps if newer, marks for passing on.  From below one that is older
+ * than what is held is answered with that; from above one goes on down to
+ * the unit itself, which counts on from there.
+ * 0; TR_E_FORGED, TR_E_NOCERT, TR_E_INPUT.
+ */
+TR_MUST_CHECK int rep_head_take(struct rep_node *node, struct rep_link *link, const Terrace__Head *head);
+/* Somebody above has heard of this counter of the own HEADs: it goes on behind it. */
+void rep_head_catch_up(struct rep_node *node, uint32_t head_ctr);
 /* The newest one held of a node as a message; ctr 0: none. */
 void rep_head_row(struct rep_node *node, struct tr_nid nid, Terrace__Head *out,
     uint8_t sig[static 64], uint32_t xseq[static 2 * (TR_LEVEL_MAX + 1)]);

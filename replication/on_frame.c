@@ -88,7 +88,7 @@ static int content(struct rep_node *node, struct rep_link *link, const Terrace__
 	case TERRACE__MSG__M_FRONTIER: return rep_compare_frontier(node, link, msg->frontier);
 	case TERRACE__MSG__M_INDEX: return rep_index_take(node, link, msg->index);
 	case TERRACE__MSG__M_SEGS: return on_segs(node, link, msg->segs);
-	case TERRACE__MSG__M_HEAD: return rep_head_take(node, msg->head);
+	case TERRACE__MSG__M_HEAD: return rep_head_take(node, link, msg->head);
 	case TERRACE__MSG__M_RECEIPT: return rep_receipt_take(node, link, msg->receipt);
 	case TERRACE__MSG__M_CERT:
 		return rep_trust_admit(node, rep_bytes(msg->cert.data, msg->cert.len), link->peer);

@@ -347,16 +347,6 @@ static int refused(struct rep_node *node, struct rep_link *link, const Terrace__
 	return 0;
 }
 
-/* A store that came back from a backup counts its HEADs from behind, and
- * nobody believes those; the parent remembers how far they went. */
-static void catch_up(struct rep_node *node, uint32_t head_ctr)
-{
-	struct rep_unit *self = rep_unit_find(node, node->cert.nid);
-
-	if (head_ctr > self->head_ctr && head_ctr < UINT32_MAX / 2)
-		self->head_ctr = head_ctr;
-}
-
 int rep_on_welcome(struct rep_node *node, struct rep_link *link, const Terrace__Welcome *w)
 {
 	if (link->way != REP_WAY_UP || link->state != REP_LINK_HELLO_SENT || w->fd.len != 16)
@@ -381,7 +371,7 @@ int rep_on_welcome(struct rep_node *node, struct rep_link *link, const Terrace__
 		rep_node_follow(node, w->time_ms, 0);
 	if (rep_unit_find(node, link->peer) != NULL)
 		rep_unit_find(node, link->peer)->policy = w->policy;
-	catch_up(node, w->head_ctr);
+	rep_head_catch_up(node, w->head_ctr);
 	if (w->heads != rep_head_sum(node, node->cert.nid))
 		rep_head_resend(node);
 	if (memcmp(link->hello_fd, w->fd.data, 16) == 0) {

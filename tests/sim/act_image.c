@@ -32,17 +32,23 @@ static struct images *images(struct sim_world *world)
 }
 
 /* Ops outside a segment would be signed a second time, in another branch: twice there. */
-static void take_image(struct sim_world *world, unsigned host)
+static bool is_all_signed(struct sim_world *world, unsigned host)
 {
-	struct image *im = &images(world)->host[host];
 	struct rep_self self;
 
 	if (sim_host_is_up(world, host))
 		sim_host_commit(world, host);
 	if (!sim_host_is_up(world, host))
-		return;
+		return false;
 	rep_inspect_self(world->host[host].node, &self);
-	if (self.open_ops != 0)
+	return self.open_ops == 0;
+}
+
+static void take_image(struct sim_world *world, unsigned host)
+{
+	struct image *im = &images(world)->host[host];
+
+	if (!is_all_signed(world, host))
 		return;
 	memview_free(im->store);
 	im->store = memview_clone(world->host[host].store);
@@ -58,7 +64,10 @@ static void go_back(struct sim_world *world, unsigned host, int64_t down_ms, boo
 	struct sim_host *h = &world->host[host];
 	struct image now;
 
-	if (im->store == NULL || !sim_host_is_up(world, host))
+	if (im->store == NULL)
+		return;
+	swap &= is_all_signed(world, host);
+	if (!sim_host_is_up(world, host))
 		return;
 	sim_log(world, host, "the machine's image is put back%s", swap ? ", it is kept" : "");
 	sim_host_crash(world, host, down_ms);

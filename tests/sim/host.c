@@ -8,6 +8,7 @@
 #include "proto/err.h"
 
 #include "tests/sim/oracle.h"
+#include "tests/sim/part.h"
 #include "tests/sim/sweep.h"
 
 #define CHECK_EVERY 4 /* steps of a host: rep_check() walks all its logs */
@@ -273,14 +274,18 @@ static void effect(struct sim_world *world, unsigned host, const struct rep_effe
 	}
 }
 
-/* After a commit that nobody hears of: the writes are durable all the same. */
+/* After a commit that nobody hears of: the writes are durable all the same, and
+ * what would have been told was decided on. */
 static void drain_unheard(struct sim_world *world, unsigned host)
 {
 	const struct rep_effect *fx;
 
-	while ((fx = rep_batch_next(world->host[host].batch)) != NULL)
+	while ((fx = rep_batch_next(world->host[host].batch)) != NULL) {
 		if (fx->kind == REP_FX_REPLY)
 			sim_oracle_reply(world, host, &fx->reply, false);
+		else if (fx->kind == REP_FX_TRACE)
+			sim_part_trace(world, host, &fx->trace);
+	}
 }
 
 static void drain(struct sim_world *world, unsigned host, int64_t effects_max)
