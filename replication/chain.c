@@ -250,6 +250,14 @@ size_t rep_chain_full(struct rep_node *node, const struct rep_log *log, const st
 	return terrace__seg__get_packed_size(&full) <= cap ? terrace__seg__pack(&full, out) : 0;
 }
 
+bool rep_chain_is_stored(const struct rep_log *log, const struct rep_chain_seg *seg, const struct rep_chain_row *row,
+    uint8_t *scratch)
+{
+	size_t size = encode(log, seg, scratch, TR_SEG_BYTES_MAX);
+
+	return size == row->bytes.size && memcmp(scratch, row->bytes.data, size) == 0;
+}
+
 bool rep_chain_is_signed(const struct rep_chain_row *row, const uint8_t sig[static 64])
 {
 	/* encode() puts the signature last */

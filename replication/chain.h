@@ -56,6 +56,9 @@ TR_MUST_CHECK int rep_chain_tip(const struct rep_node *node, const struct rep_vi
  */
 size_t rep_chain_full(struct rep_node *node, const struct rep_log *log, const struct rep_chain_row *row,
     const Terrace__Seg *seg, uint8_t *out, size_t cap);
+/* Does the row hold this segment byte for byte as it is stored, and sent?  scratch: TR_SEG_BYTES_MAX. */
+bool rep_chain_is_stored(const struct rep_log *log, const struct rep_chain_seg *seg, const struct rep_chain_row *row,
+    uint8_t *scratch);
 /* Is it this segment, byte for byte of its signature? */
 bool rep_chain_is_signed(const struct rep_chain_row *row, const uint8_t sig[static 64]);
 /* What the author had applied when it wrote this segment, own log left out.  Returns the count. */

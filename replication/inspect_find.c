@@ -241,6 +241,7 @@ struct check {
 	const struct rep_log *log;
 	struct rep_log replay; /* head and vector as they were before the segment */
 	struct wire_arena *arena;
+	uint8_t *scratch;      /* TR_SEG_BYTES_MAX */
 };
 
 static int check_ctx(struct check *c, const Terrace__Seg *seg, struct rep_chain_seg *out)
@@ -268,10 +269,13 @@ static bool is_vec(const struct check *c, const struct rep_chain_row *row)
 	struct rep_seen seen[TR_VECTOR_MAX];
 	size_t count = rep_chain_vec(row, seen);
 
-	for (size_t i = 0; i < count; i++) {
-		const struct rep_vec_entry *e = rep_log_vec(&c->replay, seen[i].log);
+	for (uint16_t i = 0; i < c->replay.vec_count; i++) { /* each of them once, as the counts are equal */
+		const struct rep_vec_entry *e = &c->replay.vec[i];
+		size_t k = 0;
 
-		if (e == NULL || e->seq != seen[i].seq)
+		while (k < count && (seen[k].log != e->log || seen[k].seq != e->seq))
+			k++;
+		if (k == count)
 			return false;
 	}
 	return count == c->replay.vec_count;
@@ -305,12 +309,14 @@ static int check_one(struct check *c, uint64_t first, uint64_t *last, uint32_t *
 	seg.serial = msg->serial;
 	for (uint32_t i = 0; i < seg.count; i++)
 		seg.ops[i] = rep_bytes(msg->op[i].data, msg->op[i].len);
+	memcpy(seg.sig, msg->sig.data, sizeof(seg.sig));
 	rc = rep_chain_header(c->node, &c->replay, &seg, header);
 	key = rep_key_cert(c->log->id.author, seg.serial);
 	if (rc == 0 && (rep_get(c->view, REP_T_CERT, rep_key_bytes(&key), &cert_row) != 0 ||
 	    rep_cert_decode(cert_row, &cert) != 0))
 		rc = TR_E_NOCERT;
-	if (rc == 0 && memcmp(seg.hash.b, row.hash.b, 32) != 0)
+	/* what no signature covers is sent, too: handles, the short hashes of what was seen */
+	if (rc == 0 && (memcmp(seg.hash.b, row.hash.b, 32) != 0 || !rep_chain_is_stored(c->log, &seg, &row, c->scratch)))
 		rc = TR_E_DAMAGED;
 	if (rc == 0 && !rep_seg_verify(header, msg->sig.data, &cert.sign_pk))
 		rc = TR_E_FORGED;
@@ -336,7 +342,8 @@ int rep_verify_log(const struct rep_node *node, const struct rep_view *view, uin
 		return TR_E_NOTFOUND;
 	seq = from > c.log->fork ? from : c.log->fork + 1;
 	c.arena = wire_arena_create();
-	rc = c.arena != NULL ? rep_chain_tip(node, view, c.log, seq - 1, &c.replay) : TR_E_NOMEM;
+	c.scratch = malloc(TR_SEG_BYTES_MAX);
+	rc = c.arena != NULL && c.scratch != NULL ? rep_chain_tip(node, view, c.log, seq - 1, &c.replay) : TR_E_NOMEM;
 	while (rc == 0 && seq <= c.log->seq && budget-- > 0) {
 		uint64_t last;
 		uint32_t ops;
@@ -353,6 +360,7 @@ int rep_verify_log(const struct rep_node *node, const struct rep_view *view, uin
 	if (rc != 0 || seq <= c.log->seq)
 		*next = seq;
 	wire_arena_free(c.arena);
+	free(c.scratch);
 	free(c.replay.vec);
 	return rc;
 }

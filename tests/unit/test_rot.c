@@ -462,6 +462,49 @@ static void a_segment_is_named_alone(void **state)
 	end(&r);
 }
 
+/* No bit of it can be another one: what no signature covers is sent to others as well. */
+static void each_bit_of_a_segment_is_looked_at(void **state)
+{
+	enum { TIME = 32, TIME_END = 40 }; /* when it came: nobody's business but the store's own */
+	static struct place at[ROWS_MAX];
+	uint64_t last = 0;
+	unsigned seen = 0;
+	struct rep_value more[] = {text_of(NOTES, TR_ACT_ADD, "and wide")};
+	struct rig r;
+	size_t n;
+
+	(void)state;
+	begin(&r);
+	assert_int_equal(put(&r, (struct rep_write){.has_id = true, .id = cases[0], .values = more, .value_count = 1}), 0);
+	rig_wait(&r, 30000);
+	n = list(&r, REP_T_SEG, at, 0);
+	for (size_t i = 0; i < n; i++) {
+		struct rep_fault fault = {.what = REP_FAULT_SEGMENT, .log = wire_get_be32(at[i].key)};
+		struct tr_bytes key = {at[i].key, at[i].size}, value;
+		uint8_t row[4096];
+
+		fault.first = i > 0 && memcmp(at[i].key, at[i - 1].key, 4) == 0 ? last + 1 : 1;
+		fault.last = last = wire_get_be64(at[i].key + 4);
+		assert_int_equal(rep_fault_look(r.node, &r.view, &fault), 0);
+		assert_int_equal(rep_get(&r.view, REP_T_SEG, key, &value), 0);
+		assert_true(value.size > TIME_END + 2 && value.size <= sizeof(row));
+		memcpy(row, value.data, value.size);
+		seen += wire_get_be16(row + TIME_END) > 0;
+		for (size_t bit = 0; bit < 8 * value.size; bit++) {
+			if (bit / 8 >= TIME && bit / 8 < TIME_END)
+				continue;
+			row[bit / 8] ^= (uint8_t)(1u << bit % 8);
+			assert_int_equal(rep_put(&r.view, REP_T_SEG, key, (struct tr_bytes){row, value.size}), 0);
+			if (rep_fault_look(r.node, &r.view, &fault) != TR_E_DAMAGED)
+				fail_msg("segment %zu, bit %zu of %zu", i, bit, 8 * value.size);
+			row[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		}
+		assert_int_equal(rep_put(&r.view, REP_T_SEG, key, (struct tr_bytes){row, value.size}), 0);
+	}
+	assert_true(seen > 0);
+	end(&r);
+}
+
 static bool is_fine(const struct rig *x)
 {
 	assert_true(x->rc == 0 || x->rc == TR_E_DAMAGED);
@@ -536,6 +579,7 @@ int main(void)
 	    cmocka_unit_test(what_is_derived_is_made_again),
 	    cmocka_unit_test(what_stands_for_nothing_goes),
 	    cmocka_unit_test(a_segment_is_named_alone),
+	    cmocka_unit_test(each_bit_of_a_segment_is_looked_at),
 	    cmocka_unit_test(a_damaged_store_is_said_to_be),
 	};
 
