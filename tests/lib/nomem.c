@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/lib/nomem.h"
 
-#include <malloc.h>
+#include <assert.h>
 #include <stddef.h>
-#include <stdlib.h>
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
@@ -73,6 +72,10 @@ void nomem_bound(int64_t bytes, void (*over)(void *ctx), void *ctx)
 	over_ctx = ctx;
 }
 
+/* In front of each block; what follows stays aligned for anything. */
+struct head { struct nomem_account *account; int64_t size; };
+static_assert(sizeof(struct head) % _Alignof(max_align_t) == 0, "alignment");
+
 static void add(struct nomem_account *account, int64_t bytes)
 {
 	account->held += bytes;
@@ -80,18 +83,20 @@ static void add(struct nomem_account *account, int64_t bytes)
 		account->peak = account->held;
 }
 
-static void book(int64_t bytes)
+static void book(const struct head *head, int64_t bytes)
 {
 	add(&all, bytes);
-	if (charged != NULL)
-		add(charged, bytes);
+	if (head->account != NULL)
+		add(head->account, bytes);
 }
 
-static void *booked(void *p)
+static void *booked(struct head *head, size_t size)
 {
-	if (p != NULL)
-		book((int64_t)malloc_usable_size(p));
-	return p;
+	if (head == NULL)
+		return NULL;
+	*head = (struct head){charged, (int64_t)size};
+	book(head, head->size);
+	return head + 1;
 }
 
 static bool fails(size_t count, size_t size)
@@ -110,30 +115,41 @@ static bool fails(size_t count, size_t size)
 
 void *__wrap_malloc(size_t size)
 {
-	return fails(1, size) ? NULL : booked(__real_malloc(size));
+	return fails(1, size) ? NULL : booked(__real_malloc(sizeof(struct head) + size), size);
 }
 
 void *__wrap_calloc(size_t count, size_t size)
 {
-	return fails(count, size) ? NULL : booked(__real_calloc(count, size));
+	if (fails(count, size) || (size != 0 && count > (SIZE_MAX - sizeof(struct head)) / size))
+		return NULL;
+	return booked(__real_calloc(1, sizeof(struct head) + count * size), count * size);
 }
 
 void *__wrap_realloc(void *old, size_t size)
 {
-	int64_t before = old != NULL ? (int64_t)malloc_usable_size(old) : 0;
-	void *p;
+	struct head *head;
+	int64_t more;
 
+	if (old == NULL)
+		return __wrap_malloc(size);
+	head = (struct head *)old - 1;
+	more = (int64_t)size - head->size;
 	if (fails(1, size))
 		return NULL;
-	p = __real_realloc(old, size);
-	if (p != NULL)
-		book((int64_t)malloc_usable_size(p) - before);
-	return p;
+	head = __real_realloc(head, sizeof(*head) + size);
+	if (head == NULL)
+		return NULL;
+	head->size = (int64_t)size;
+	book(head, more);
+	return head + 1;
 }
 
 void __wrap_free(void *p)
 {
-	if (p != NULL)
-		book(-(int64_t)malloc_usable_size(p));
-	__real_free(p);
+	struct head *head = (struct head *)p - 1;
+
+	if (p == NULL)
+		return;
+	book(head, -head->size);
+	__real_free(head);
 }

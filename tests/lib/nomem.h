@@ -3,7 +3,8 @@
  * nomem -- allocations that fail when a test says so, are counted, and have a
  * bound.  The program is linked with NOMEM_LDFLAGS (tests/lib/lib.mk), which
  * put these in the place of malloc, calloc, realloc and free for all that is
- * linked statically.
+ * linked statically.  Nothing may be freed that a library allocated, strdup()
+ * of the C library among them.
  *
  * Threads: none.
  */
@@ -13,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Bytes as the allocator rounds them. */
+/* Bytes that were asked for. */
 struct nomem_account { int64_t held, peak; };
 
 /* The allocation after the next `after` ones fails, once; negative: none. */
@@ -25,8 +26,8 @@ void nomem_hold(bool hold);
 /* True if the armed one has failed since; disarms. */
 bool nomem_has_failed(void);
 
-/* What is allocated and freed from now on goes to this account; NULL: to none.
- * Returns the former one. */
+/* What is allocated from now on is on this account until it is freed; NULL: on
+ * none.  Returns the former one. */
 struct nomem_account *nomem_charge(struct nomem_account *account);
 /* All bytes held, on whatever account. */
 int64_t nomem_held(void);

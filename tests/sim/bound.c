@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a seed may hold: nodes, stores, network, books, all that is allocated.
+ * What a node may hold (24), and what a seed may hold: nodes, stores, network, books, all that is allocated.
  * A seed that needs more says so and ends, with an exit code of its own; the
  * machine does not notice.
  */
@@ -8,6 +8,18 @@
 #include <unistd.h>
 
 #include "tests/sim/sim.h"
+
+/*
+ * A node holds its own scratch, a row for each log and unit, a segment being
+ * filled for each log of its own, and for each neighbour a session.
+ */
+#define NODE_BYTES (1500 * 1024) /* with one more block of decoded frames */
+#define LOG_BYTES (4 * 1024)
+#define UNIT_BYTES (4 * 1024)
+#define OPEN_BYTES (60 * 1024)
+#define LINK_BYTES (48 * 1024)
+#define STEP_BYTES (1024 * 1024) /* while it works on one event: records, vectors, what goes out */
+#define IDLE_BYTES (64 * 1024)   /* a checkpoint that was due opens a segment */
 
 enum { NODES, STORES, BACKUPS, SUMS };
 
@@ -74,4 +86,46 @@ void sim_bound_begin(struct sim_world *world)
 void sim_bound_end(void)
 {
 	nomem_bound(0, NULL, NULL);
+}
+
+static int64_t allowed(const struct sim_host *h)
+{
+	int64_t bytes = NODE_BYTES;
+	struct rep_unit_info unit;
+	struct rep_link_info link;
+	struct rep_log_info log;
+
+	for (size_t i = 0; rep_inspect_log(h->node, &i, &log);)
+		bytes += LOG_BYTES + (log.id.author.v == h->nid.v ? OPEN_BYTES : 0);
+	for (size_t i = 0; rep_inspect_unit(h->node, i, &unit); i++)
+		bytes += UNIT_BYTES;
+	for (size_t i = 0; rep_inspect_link(h->node, &h->view, i, &link); i++)
+		bytes += LINK_BYTES;
+	return bytes;
+}
+
+void sim_bound_step(struct sim_world *world, unsigned host, int64_t before, size_t frame)
+{
+	struct sim_host *h = &world->host[host];
+	int64_t step = h->memory.peak - before, step_max = STEP_BYTES + TR_ARENA_BASE + (int64_t)(TR_ARENA_FACTOR * frame);
+
+	if (step > step_max)
+		sim_fail(world, host, "24", "one event of %zu bytes takes %lld bytes of memory", frame, (long long)step);
+	if (h->memory.held <= h->held_max)
+		return;
+	h->held_max = h->memory.held;
+	if (h->held_max > allowed(h))
+		sim_fail(world, host, "24", "the node holds %lld bytes, %lld are its bound", (long long)h->held_max,
+		    (long long)allowed(h));
+}
+
+void sim_bound_idle(struct sim_world *world, const int64_t before[static SIM_HOSTS_MAX])
+{
+	for (unsigned i = 0; i < world->host_count; i++) {
+		const struct sim_host *h = &world->host[i];
+
+		if (h->memory.held > before[i] + IDLE_BYTES)
+			sim_fail(world, i, "24", "holds %lld bytes more after an idle time",
+			    (long long)(h->memory.held - before[i]));
+	}
 }

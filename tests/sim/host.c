@@ -54,6 +54,7 @@ void sim_host_view(struct sim_world *world, unsigned host)
 /* What the core allocates until core_end() may fail, and is on the host's account. */
 static void core_begin(struct sim_host *h)
 {
+	h->memory.peak = h->memory.held;
 	(void)nomem_charge(&h->memory);
 	nomem_hold(false);
 }
@@ -149,6 +150,7 @@ static void halt(struct sim_world *world, unsigned host)
 	(void)nomem_charge(NULL);
 	h->node = NULL;
 	h->batch = NULL;
+	h->held_max = 0;
 	if (h->memory.held != 0)
 		sim_fail(world, host, "24", "%lld bytes are left of a node that is gone", (long long)h->memory.held);
 	h->life++;
@@ -213,6 +215,7 @@ static void store_failed(struct sim_world *world, unsigned host, int rc)
 void sim_host_step(struct sim_world *world, unsigned host, struct rep_event *event)
 {
 	struct sim_host *h = &world->host[host];
+	int64_t before;
 	int rc;
 
 	if (!sim_host_is_up(world, host))
@@ -230,6 +233,7 @@ void sim_host_step(struct sim_world *world, unsigned host, struct rep_event *eve
 	event->wall.ms = sim_host_wall(world, host);
 	event->mono.ms = sim_host_mono(world, host);
 	sim_sweep_begin(world);
+	before = h->memory.held;
 	core_begin(h);
 	rc = rep_step(h->node, &h->core_view, event, h->batch);
 	core_end();
@@ -240,6 +244,7 @@ void sim_host_step(struct sim_world *world, unsigned host, struct rep_event *eve
 		store_failed(world, host, rc);
 		return;
 	}
+	sim_bound_step(world, host, before, event->frame.size);
 	if (++h->steps % CHECK_EVERY == 0 && !h->is_rotten) /* and before each commit */
 		rep_check(h->node, &h->view);
 }
@@ -320,6 +325,7 @@ static bool crash_if(struct sim_world *world, unsigned host, enum sim_crash when
 void sim_host_commit(struct sim_world *world, unsigned host)
 {
 	struct sim_host *h = &world->host[host];
+	int64_t before = h->memory.held;
 	int rc;
 
 	if (!h->in_txn)
@@ -336,6 +342,7 @@ void sim_host_commit(struct sim_world *world, unsigned host)
 		store_failed(world, host, rc);
 		return;
 	}
+	sim_bound_step(world, host, before, 0);
 	if (!h->is_rotten)
 		rep_check(h->node, &h->view);
 	if (ACK_FIRST) {

@@ -4,13 +4,16 @@
 
 mutants/NAME.mut:  lines '#' say what the bug is, then
     file: replication/take.c     what follows is in this file; several files are planted together
-    seeds: 40                    at most so many seeds may pass before one fails
+    seeds: 40                    one of so many seeds, from 1 on, must fail
+    faults: image,crash,cut      only these faults; without this line all of them
+    scenario: gap.scn            in place of seeds: this one must fail
     -text that stands in the file exactly once (several '-' lines are one text)
     +text to put in its place
     flags: -DNAME                instead of a text: a switch for that file
-Prints "mutants: N passed, M failed"; passed = the bug was found.
+Prints "mutants: N passed, M failed"; passed = the bug was found.  --table prints what found each, for docs/testing.md.
 """
 import argparse
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -54,7 +57,7 @@ def plant(name, change, folder, args):
     copy = folder / pathlib.Path(name).name
     copy.write_text(text, encoding="utf-8")
     own = copy.with_suffix(".o")
-    subprocess.run([args.cc, *shlex.split(args.cflags), *shlex.split(change["flags"]), "-w", "-iquote", str(ROOT),
+    subprocess.run([*shlex.split(args.cc), *shlex.split(args.cflags), *shlex.split(change["flags"]), "-w", "-iquote", str(ROOT),
                     "-c", "-o", own, copy], check=True, cwd=ROOT)
     return own
 
@@ -68,38 +71,59 @@ def build(mutant, args):
                 for name in mutant["files"]}
     objects = [o for o in args.objects if os.path.normpath(o) not in replaced]
     program = folder / "sim"
-    subprocess.run([args.cc, *shlex.split(args.ldflags), "-o", program, *own, *objects, *shlex.split(args.libs)],
+    subprocess.run([*shlex.split(args.cc), *shlex.split(args.ldflags), "-o", program, *own, *objects, *shlex.split(args.libs)],
                    check=True, cwd=ROOT)
     return program
+
+
+def hunt(mutant, args):
+    """Plants and looks for one.  Returns (found, what to say, row of the table)."""
+    try:
+        program = build(mutant, args)
+    except (RuntimeError, subprocess.CalledProcessError) as error:
+        return False, f"cannot be planted: {error}", None
+    if "scenario" in mutant:
+        command = [program, "--scenario", ROOT / "tests/sim/scenarios" / mutant["scenario"]]
+        within = mutant["scenario"]
+    else:
+        command = [program, "--seeds", str(mutant["seeds"]), "--first"]
+        within = f"{mutant['seeds']} seeds"
+    if "faults" in mutant:
+        command += ["--faults", mutant["faults"]]
+        within += f" of {mutant['faults']}"
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode != 1:
+        return False, f"exit {run.returncode}: {within} passed with the bug", None
+    said = re.search(r"^seed (\d+).*?(invariant [\w-]+).*$|^seed (\d+): .*$", run.stderr, re.M)
+    broken = re.search(r"^.*assert.*$", run.stderr, re.M | re.I)
+    seed = (said.group(1) or said.group(3)) if said else "?"
+    how = broken.group(0) if broken else said.group(0) if said else "found"
+    checker = "an assertion of the core" if broken else said.group(2) if said and said.group(2) else "found"
+    if "scenario" in mutant:
+        seed, checker = "-", "the scenario"
+    return True, how[:110], f"| {mutant['name']} | {within} | {seed} | {checker} |"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("build", "cc", "cflags", "ldflags", "libs"):
         parser.add_argument(f"--{name}", default="")
-    parser.add_argument("--only")
+    parser.add_argument("--only", help="names, with commas between them")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--table", action="store_true")
     parser.add_argument("objects", nargs="+")
     args = parser.parse_args()
-    passed = failed = 0
-    for path in sorted((ROOT / "tests/sim/mutants").glob("*.mut")):
-        if args.only and path.stem != args.only:
-            continue
-        mutant = parse(path)
-        try:
-            program = build(mutant, args)
-        except (RuntimeError, subprocess.CalledProcessError) as error:
-            print(f"  FAIL  {mutant['name']}: cannot be planted: {error}")
-            failed += 1
-            continue
-        run = subprocess.run([program, "--seeds", str(mutant["seeds"]), "--first"],
-                             capture_output=True, text=True, check=False)
-        found = re.search(r"^seed \d+.*$|^.*assert.*$", run.stderr, re.M | re.I)
-        if run.returncode == 1:
-            print(f"  ok    {mutant['name']}: {found.group(0)[:110] if found else 'found'}")
-            passed += 1
-        else:
-            print(f"  FAIL  {mutant['name']}: {mutant['seeds']} seeds passed with the bug")
-            failed += 1
+    only = args.only.split(",") if args.only else []
+    mutants = [parse(p) for p in sorted((ROOT / "tests/sim/mutants").glob("*.mut")) if not only or p.stem in only]
+    unknown = set(only) - {m["name"] for m in mutants}
+    failed = len(unknown)
+    for name in unknown:
+        print(f"  FAIL  {name}: there is no such mutant")
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        for mutant, (found, how, row) in zip(mutants, pool.map(lambda m: hunt(m, args), mutants)):
+            failed += not found
+            print(row if args.table and row else f"  {'ok  ' if found else 'FAIL'}  {mutant['name']}: {how}", flush=True)
+    passed = len(mutants) + len(unknown) - failed
     print(f"mutants: {passed} passed, {failed} failed")
     return 1 if failed else 0
 

@@ -73,7 +73,7 @@ void sim_net_dial_enrol(struct sim_world *world, unsigned host, const struct tr_
 	dial(world, host, user, true);
 }
 
-static uint64_t conn_at(struct sim_world *world, unsigned host, uint32_t link)
+uint64_t sim_net_conn(const struct sim_world *world, unsigned host, uint32_t link)
 {
 	if (link == REP_LINK_UP)
 		return world->host[host].up_conn;
@@ -148,7 +148,7 @@ static void carry(struct sim_world *world, uint64_t number, bool up, struct tr_b
 void sim_net_send(struct sim_world *world, unsigned host, uint32_t link, struct tr_bytes bytes)
 {
 	bool up = link == REP_LINK_UP;
-	uint64_t number = conn_at(world, host, link);
+	uint64_t number = sim_net_conn(world, host, link);
 	struct sim_conn *c = conn_of(world, number);
 
 	if (c == NULL || !(up ? c->child_open : c->parent_open))
@@ -169,7 +169,7 @@ void sim_net_send(struct sim_world *world, unsigned host, uint32_t link, struct 
 
 void sim_net_close(struct sim_world *world, unsigned host, uint32_t link)
 {
-	uint64_t number = conn_at(world, host, link);
+	uint64_t number = sim_net_conn(world, host, link);
 	struct sim_conn *c = conn_of(world, number);
 	bool up = link == REP_LINK_UP;
 

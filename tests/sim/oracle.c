@@ -495,7 +495,7 @@ static bool is_promised(const struct sim_oracle *o, unsigned author, const struc
 	return false;
 }
 
-bool sim_oracle_signed(struct sim_world *world, unsigned host, const struct tr_log_id *log, uint64_t first, const uint8_t *sig)
+enum sim_signing sim_oracle_signed(struct sim_world *world, unsigned host, const struct tr_log_id *log, uint64_t first, const uint8_t *sig)
 {
 	const struct sim_host *h = &world->host[host];
 	struct sim_oracle *o = world->oracle;
@@ -507,7 +507,7 @@ bool sim_oracle_signed(struct sim_world *world, unsigned host, const struct tr_l
 		if (s->first != first || !same_log(&s->log, log))
 			continue;
 		if (memcmp(s->sig, sig, 64) == 0)
-			return true;
+			return SIM_SIGNED_BEFORE;
 		good &= s->restores < h->restores && (h->rollbacks != 0 || !is_promised(o, host, log, first));
 	}
 	GROW(o->signed_, o->signed_count, o->signed_cap);
@@ -516,5 +516,5 @@ bool sim_oracle_signed(struct sim_world *world, unsigned host, const struct tr_l
 	s->first = first;
 	s->restores = h->restores;
 	memcpy(s->sig, sig, 64);
-	return good;
+	return good ? SIM_SIGNED_FIRST : SIM_SIGNED_TWICE;
 }

@@ -57,6 +57,7 @@ struct sim_write {
 /* Per (host or issuer, log): the highest promise made. */
 struct sim_promise { unsigned host; struct tr_log_id log; uint64_t seq; bool receipt; };
 struct sim_counter { uint64_t owner, scope; uint64_t ctr; };
+enum sim_signing { SIM_SIGNED_FIRST, SIM_SIGNED_BEFORE, SIM_SIGNED_TWICE };
 struct sim_signed { struct tr_log_id log; uint64_t first; unsigned restores; uint8_t sig[64]; };
 
 struct sim_oracle {
@@ -108,11 +109,11 @@ void sim_oracle_promise(struct sim_world *world, unsigned host, const struct tr_
 bool sim_oracle_count(struct sim_world *world, uint64_t owner, uint64_t scope, uint64_t ctr);
 
 /*
- * False if another segment was signed for that place before, and its author
+ * TWICE: another segment was signed for that place before, and its author
  * ought to know: its store was not put back since, or it was, it noticed, and
  * another node has that place of it on disk (docs/decisions/0019).
  */
-bool sim_oracle_signed(struct sim_world *world, unsigned host, const struct tr_log_id *log, uint64_t first, const uint8_t *sig);
+enum sim_signing sim_oracle_signed(struct sim_world *world, unsigned host, const struct tr_log_id *log, uint64_t first, const uint8_t *sig);
 
 /* The same, from the record alone: what a naive fold says (check_fold.c). */
 void sim_check_fold(struct sim_world *world, unsigned host, unsigned rec); /* 10 11 */

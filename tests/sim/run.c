@@ -222,13 +222,17 @@ static void end_faults(struct sim_world *world)
 
 static void check_idle(struct sim_world *world)
 {
+	int64_t held[SIM_HOSTS_MAX] = {0};
 	uint64_t before;
 
 	sim_world_advance(world, 60000);
+	for (unsigned i = 0; i < world->host_count; i++)
+		held[i] = world->host[i].memory.held;
 	before = world->counts.frames;
 	sim_world_advance(world, IDLE_MS);
 	if (world->counts.frames - before > (uint64_t)IDLE_FRAMES_MAX * world->host_count)
 		sim_fail(world, SIM_NONE, "24", "%" PRIu64 " frames in ten idle minutes", world->counts.frames - before);
+	sim_bound_idle(world, held);
 }
 
 void sim_world_rest(struct sim_world *world)

@@ -197,11 +197,19 @@ static bool trace_code(struct parser *p, const struct scn_word *w, int64_t *out)
 	return fail_at(p, w->col, "no trace is called '%.40s'", w->text);
 }
 
-static char *keep_text(struct scn *scn, const char *text)
+static char *copy_of(const char *text) /* strdup() would be of the C library: see tests/lib/nomem.h */
 {
-	char *copy = strdup(text);
+	size_t size = strlen(text) + 1;
+	char *copy = malloc(size);
 
 	TR_ASSERT(copy != NULL);
+	return memcpy(copy, text, size);
+}
+
+static char *keep_text(struct scn *scn, const char *text)
+{
+	char *copy = copy_of(text);
+
 	if (scn->text_count % 64 == 0) {
 		scn->text = realloc(scn->text, (scn->text_count + 64) * sizeof(*scn->text));
 		TR_ASSERT(scn->text != NULL);
@@ -538,11 +546,10 @@ struct scn *scn_parse(const char *name, const char *bytes, size_t size, struct s
 	*error = (struct scn_error){0};
 	p.scn = calloc(1, sizeof(*p.scn));
 	TR_ASSERT(p.scn != NULL);
-	p.scn->name = strdup(name);
+	p.scn->name = copy_of(name);
 	p.scn->step = calloc(SCN_STEPS_MAX, sizeof(*p.scn->step));
 	p.scn->field = calloc(SCN_FIELDS_MAX + 1, sizeof(*p.scn->field));
 	p.line.word = calloc(SCN_WORDS_MAX, sizeof(*p.line.word));
-	TR_ASSERT(p.scn->name != NULL);
 	TR_ASSERT(p.scn->step != NULL);
 	TR_ASSERT(p.scn->field != NULL);
 	TR_ASSERT(p.line.word != NULL);

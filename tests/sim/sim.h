@@ -100,6 +100,7 @@ struct sim_host {
 	unsigned spins, steps;
 	bool is_rotten;          /* a row of its store was changed behind its back */
 	struct nomem_account memory; /* what its core holds, the store beside */
+	int64_t held_max;        /* in this life */
 	/* network */
 	uint64_t up_conn;        /* 0 = none */
 	uint32_t last_link;
@@ -206,8 +207,15 @@ int64_t sim_host_mono(const struct sim_world *world, unsigned host);
 /* From now until sim_bound_end() the bound of world->conf holds. */
 void sim_bound_begin(struct sim_world *world);
 void sim_bound_end(void);
+/* 24: what one event took, and what the node holds after it.  before: what it
+ * held; frame: bytes that came with the event. */
+void sim_bound_step(struct sim_world *world, unsigned host, int64_t before, size_t frame);
+/* 24: nothing has grown since; the nodes that are up. */
+void sim_bound_idle(struct sim_world *world, const int64_t before[static SIM_HOSTS_MAX]);
 
 /* --- net.c --- */
+/* Number of the connection behind a link; 0: none. */
+uint64_t sim_net_conn(const struct sim_world *world, unsigned host, uint32_t link);
 void sim_net_dial(struct sim_world *world, unsigned host);
 void sim_net_send(struct sim_world *world, unsigned host, uint32_t link, struct tr_bytes bytes);
 void sim_net_close(struct sim_world *world, unsigned host, uint32_t link);
@@ -259,6 +267,8 @@ int sim_policy_rank(const struct sim_world *world, unsigned host, uint8_t kind, 
 /* --- check_*.c --- */
 void sim_check_store(struct sim_world *world, unsigned host);   /* 1 2 3 4 6 10 */
 bool sim_check_delivered(struct sim_world *world, unsigned rec); /* 22 */
+/* 18: a segment of its own leaves for the first time. */
+void sim_check_old_inc(struct sim_world *world, unsigned host, const struct tr_log_id *log, uint64_t first, uint32_t count);
 void sim_check_restart(struct sim_world *world, unsigned host); /* 12 13 28 */
 bool sim_check_is_quiet(struct sim_world *world, const char **why, unsigned *who);
 void sim_check_explain(struct sim_world *world, unsigned host);

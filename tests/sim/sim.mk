@@ -21,10 +21,10 @@ $(B)/tests/sim/story_%: $(B)/tests/sim/story_%.o $(SIM_OBJ) $(LIB_REP) $(LIB_PRO
 	@echo "  LD    $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(SIM_LIBS)
 
-# Planted bugs: each must be found.  MUTANT=name runs one.
+# Planted bugs: each must be found.  MUTANT=name[,name] runs these; TABLE=1 prints the table of docs/testing.md.
 .PHONY: check-mutants
 check-mutants: $(B)/tests/sim/sim ## plant bugs into copies of the core; the simulator must find each
-	@python3 tests/sim/mutants.py --build "$(B)" --cc "$(CC)" $(if $(MUTANT),--only $(MUTANT)) \
+	@python3 tests/sim/mutants.py --build "$(B)" --cc "$(CC)" $(if $(MUTANT),--only $(MUTANT)) $(if $(TABLE),--table) \
 		--cflags '$(CFLAGS) -D_GNU_SOURCE $(call pkg,--cflags,$(PKGS_PROTO))' \
 		--ldflags '$(LDFLAGS)' --libs '$(SIM_LIBS)' \
 		$(B)/tests/sim/main.o $(SIM_OBJ) $(call obj,$(SRC_REP) $(SRC_PROTO)) $(addsuffix .o,$(PB))

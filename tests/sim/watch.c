@@ -123,6 +123,7 @@ static void on_segs(struct sim_world *world, unsigned host, const Terrace__Segs 
 {
 	for (size_t i = 0; i < segs->n_seg; i++) {
 		struct rep_log_info log;
+		enum sim_signing how;
 		Terrace__Seg *seg;
 
 		if (wire_seg_decode(world->oracle->arena, (struct tr_bytes){segs->seg[i].data, segs->seg[i].len}, &seg) != 0)
@@ -134,8 +135,11 @@ static void on_segs(struct sim_world *world, unsigned host, const Terrace__Segs 
 		    (unsigned)(log.id.inc & 0xffff), seg->first, seg->count, seg->sig.data[0], seg->sig.data[1]);
 		if (log.id.author.v != world->host[host].nid.v || seg->sig.len != 64)
 			continue;
-		if (!sim_oracle_signed(world, host, &log.id, seg->first, seg->sig.data))
+		how = sim_oracle_signed(world, host, &log.id, seg->first, seg->sig.data);
+		if (how == SIM_SIGNED_TWICE)
 			sim_fail(world, host, "5", "signed two segments that begin at %" PRIu64, seg->first);
+		if (how != SIM_SIGNED_BEFORE)
+			sim_check_old_inc(world, host, &log.id, seg->first, seg->count);
 	}
 }
 
