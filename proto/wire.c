@@ -53,7 +53,7 @@ int wire_seg_decode(
 	if (rc != 0)
 		return rc;
 	seg = (Terrace__Seg *)msg;
-	if (seg->count != seg->n_op || seg->first + seg->count - 1 > TR_SEQ_MAX)
+	if (seg->n_op != (seg->root.len == 0 ? seg->count : 0) || seg->first + seg->count - 1 > TR_SEQ_MAX)
 		return TR_E_INPUT;
 	*out = seg;
 	return 0;

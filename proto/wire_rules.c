@@ -34,9 +34,10 @@ static const struct wire_rule seg[] = {
     NUMBER_MUST(3, 1, TR_SEG_OPS_MAX),
     NUMBER(5, 0, 2),
     COUNT(7, TR_VECTOR_MAX),
-    EACH_MUST(8, TR_SEG_OPS_MAX, OP_MIN, TR_OP_BYTES_MAX),
+    EACH(8, TR_SEG_OPS_MAX, OP_MIN, TR_OP_BYTES_MAX), /* or none and a root: wire_seg_decode() */
     BYTES_MUST(9, SIG, SIG),
     BYTES(10, HASH, HASH),
+    BYTES(11, HASH, HASH),
 };
 static const struct wire_rule segs[] = {
     EACH_MUST(1, 0, SEG_MIN, TR_SEG_BYTES_MAX),

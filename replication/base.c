@@ -62,6 +62,8 @@ void rep_base_free(struct rep_node *node)
 
 		free(d->want);
 		free(d->base);
+		free(d->floor);
+		free(d->next_floor);
 		free(d);
 	}
 	free(node->domains);
@@ -75,6 +77,42 @@ struct rep_base *rep_base_new(struct rep_node *node, size_t count)
 	if (base == NULL)
 		rep_node_fail(node, TR_E_NOMEM);
 	return base;
+}
+
+struct rep_base *rep_base_copy(struct rep_node *node, const struct rep_base *base)
+{
+	struct rep_base *copy = rep_base_new(node, base->count);
+
+	if (copy != NULL)
+		memcpy(copy, base, sizeof(*base) + base->count * sizeof(base->f[0]));
+	return copy;
+}
+
+/* How much of a row lies at or below the heads that it names: also of what their rows left. */
+static uint64_t named_by(const struct rep_node *node, const struct rep_base *base, const struct rep_log *log)
+{
+	uint64_t most = 0;
+
+	for (uint16_t i = 0; base != NULL && i < base->count; i++) {
+		uint64_t seq = base->f[i].seq;
+
+		for (const struct rep_log *row = rep_log_get(node, base->f[i].log); row != NULL && row->first == log->first;
+		     row = rep_log_get(node, row->parent)) {
+			if (row == log && seq > most)
+				most = seq;
+			seq = row->fork;
+		}
+	}
+	return most;
+}
+
+uint64_t rep_base_named(const struct rep_node *node, const struct rep_log *log)
+{
+	const struct rep_domain *domain = rep_base_find(node, log->id.scope, log->id.lane);
+	uint64_t want = domain != NULL ? named_by(node, domain->want, log) : 0;
+	uint64_t base = domain != NULL ? named_by(node, domain->base, log) : 0;
+
+	return want > base ? want : base;
 }
 
 uint64_t rep_base_seq(const struct rep_base *base, uint32_t handle)
@@ -203,9 +241,19 @@ static struct rep_base *unpack(struct rep_node *node, struct tr_bytes row)
 	return b;
 }
 
+static struct rep_base **place_of(struct rep_domain *domain, char tag)
+{
+	switch (tag) {
+	case 'w': return &domain->want;
+	case 'b': return &domain->base;
+	case 'f': return &domain->floor;
+	default: return &domain->next_floor;
+	}
+}
+
 void rep_base_set(struct rep_node *node, struct rep_domain *domain, char tag, struct rep_base *base)
 {
-	struct rep_base **at = tag == 'w' ? &domain->want : &domain->base;
+	struct rep_base **at = place_of(domain, tag);
 	uint8_t key[KEY_BASE], row[ROW_FIXED + TR_VECTOR_MAX * ROW_ENTRY];
 
 	base_key(domain, tag, key);
@@ -235,6 +283,8 @@ static void load_domain(struct rep_node *node, const struct rep_log *log)
 		return;
 	domain->want = load(node, domain, 'w');
 	domain->base = load(node, domain, 'b');
+	domain->floor = load(node, domain, 'f');
+	domain->next_floor = load(node, domain, 'n');
 }
 
 void rep_base_load(struct rep_node *node)
@@ -376,6 +426,9 @@ bool rep_inspect_ckpt(const struct rep_node *node, size_t i, struct rep_ckpt_inf
 	out->scope = d->scope;
 	out->lane = d->lane;
 	out->waiting = d->want != NULL;
+	for (const struct rep_log *log = rep_log_first_of_scope(node, d->scope); log != NULL;
+	     log = rep_log_get(node, log->next_in_scope))
+		out->dropped += log->id.lane == d->lane ? log->low : 0;
 	out->stopped = rep_base_is_forked(node, d) || (d->want != NULL && rep_base_is_cut(node, d->want));
 	if (d->base != NULL) {
 		out->number = d->base->number;

@@ -5,10 +5,13 @@
  *
  * want   a checkpoint of the top node that is not compared yet
  * base   the newest one that this node's own state agrees with
+ * floor  the one below which ops may have been dropped (prune.h); its number,
+ *        and that of next, is this node's own count of its floors
+ * next   the one that the floor is being raised to
  *
  * REP_T_DOMAIN: scope be64, lane, record id, kind -> "": the records of a
  *               domain, from the first op of each that came
- * REP_T_BASE:   scope be64, lane, 'w' or 'b' -> the struct below
+ * REP_T_BASE:   scope be64, lane, 'w', 'b', 'f' or 'n' -> the struct below
  */
 #ifndef REPLICATION_BASE_H
 #define REPLICATION_BASE_H
@@ -30,7 +33,8 @@ struct rep_domain {
 	uint8_t lane;
 	bool make_due;       /* top: a checkpoint is to be written */
 	bool queued;         /* waits for the job */
-	struct rep_base *want, *base;
+	bool prune_due;      /* something is to be dropped */
+	struct rep_base *want, *base, *floor, *next_floor;
 	struct rep_domain *next; /* in the queue */
 };
 
@@ -67,7 +71,11 @@ uint64_t rep_base_due(const struct rep_node *node, const struct rep_domain *doma
 /* A segment of this log came: is a checkpoint due? */
 void rep_base_note(struct rep_node *node, const struct rep_log *log);
 
-/* Replaces domain->want ('w') or base ('b'), which it takes over; NULL deletes. */
+/* A copy; NULL: no memory (sticky). */
+struct rep_base *rep_base_copy(struct rep_node *node, const struct rep_base *base);
+/* The highest sequence of this row that a known checkpoint names: no CUT sets aside what lies at or below it. */
+uint64_t rep_base_named(const struct rep_node *node, const struct rep_log *log);
+/* Replaces domain->want ('w'), base ('b'), floor ('f') or next_floor ('n'), which it takes over; NULL deletes. */
 void rep_base_set(struct rep_node *node, struct rep_domain *domain, char tag, struct rep_base *base);
 
 /* Records of a domain, by id; `after` NULL: the first.  0; TR_E_NOTFOUND at the end. */

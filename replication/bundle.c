@@ -107,6 +107,8 @@ static uint64_t has(struct rep_node *node, const struct rep_link *link, const st
 		seq = link->frontier_seq[at];
 	else if (link->peer_done)
 		seq = 0;
+	if (seq < log->low)
+		seq = log->low; /* dropped here: what comes behind goes, in full, in case the peer has that much */
 	if (seq < log->fork)
 		return log->fork;
 	return seq < log->seq ? seq : log->seq;

@@ -15,6 +15,8 @@
 #include "replication/todo.h"
 #include "replication/unit.h"
 
+#define ROOT_FIELD 34 /* tag, length, hash */
+
 static uint32_t h4_of(const uint8_t *hash)
 {
 	return wire_get_le32(hash);
@@ -44,12 +46,15 @@ static size_t encode(const struct rep_log *log, const struct rep_chain_seg *seg,
 	}
 	msg.n_ctx = seg->ctx_count;
 	msg.ctx = ctx_list;
-	for (uint32_t i = 0; i < seg->count; i++) {
+	msg.n_op = seg->is_dropped ? 0 : seg->count;
+	for (size_t i = 0; i < msg.n_op; i++) {
 		cast.in = seg->ops[i].data;
 		ops[i] = (ProtobufCBinaryData){seg->ops[i].size, cast.out};
 	}
-	msg.n_op = seg->count;
 	msg.op = ops;
+	cast.in = seg->root.b;
+	if (seg->is_dropped)
+		msg.root = (ProtobufCBinaryData){sizeof(seg->root.b), cast.out};
 	cast.in = seg->sig;
 	msg.sig = (ProtobufCBinaryData){64, cast.out};
 	if (terrace__seg__get_packed_size(&msg) > cap)
@@ -117,10 +122,13 @@ int rep_chain_header(const struct rep_node *node, const struct rep_log *log,
 	struct rep_vec vec[2 * TR_VECTOR_MAX];
 	size_t n = 0;
 
-	for (uint32_t i = 0; i < seg->count; i++)
+	for (uint32_t i = 0; i < seg->count && !seg->is_dropped; i++)
 		if (rep_op_leaf(&leaves[i], seg->ops[i]) != 0)
 			return TR_E_INPUT;
-	rep_seg_root(leaves, seg->count, &head.root);
+	if (seg->is_dropped)
+		head.root = seg->root;
+	else
+		rep_seg_root(leaves, seg->count, &head.root);
 	for (uint16_t i = 0; i < log->vec_count + seg->ctx_count; i++) {
 		const struct rep_vec_entry *e = i < log->vec_count ? &log->vec[i] : &seg->ctx[i - log->vec_count];
 		const struct rep_log *other = rep_log_get(node, e->log);
@@ -149,6 +157,48 @@ int rep_chain_header(const struct rep_node *node, const struct rep_log *log,
 	rep_seg_head_encode(&head, header);
 	rep_seg_hash(header, &seg->hash);
 	return 0;
+}
+
+void rep_chain_read(const Terrace__Seg *msg, struct rep_chain_seg *out)
+{
+	out->first = msg->first;
+	out->count = msg->count;
+	out->hlc.v = msg->hlc;
+	out->clockq = (uint8_t)msg->clockq;
+	out->serial = msg->serial;
+	out->is_dropped = msg->n_op == 0;
+	if (out->is_dropped)
+		memcpy(out->root.b, msg->root.data, sizeof(out->root.b));
+	for (size_t i = 0; i < msg->n_op; i++)
+		out->ops[i] = rep_bytes(msg->op[i].data, msg->op[i].len);
+}
+
+size_t rep_chain_drop(struct rep_node *node, const struct rep_log *log, uint64_t last)
+{
+	struct rep_key key = rep_key_seq(log->handle, last);
+	struct tr_hash leaves[TR_SEG_OPS_MAX], root;
+	struct rep_chain_row row;
+	Terrace__Seg *seg;
+	size_t head, size, was;
+	int rc = rep_chain_find(node->view, log->handle, last, &row);
+
+	if (rc == 0)
+		rc = wire_seg_decode(node->arena, row.bytes, &seg);
+	for (size_t i = 0; rc == 0 && i < seg->n_op; i++)
+		rc = rep_op_leaf(&leaves[i], rep_bytes(seg->op[i].data, seg->op[i].len));
+	if (rc != 0 || seg->n_op == 0) {
+		rep_node_fail(node, rc != 0 ? rc : TR_E_DAMAGED);
+		return 0;
+	}
+	rep_seg_root(leaves, seg->n_op, &root);
+	seg->n_op = 0;
+	seg->root = (ProtobufCBinaryData){sizeof(root.b), root.b};
+	head = REP_SEG_ROW_HEAD + row.vec.size;
+	was = head + row.bytes.size;
+	memcpy(node->seg_row, row.vec.data - REP_SEG_ROW_HEAD, head);
+	size = head + terrace__seg__pack(seg, node->seg_row + head);
+	rep_node_put(node, REP_T_SEG, rep_key_bytes(&key), rep_bytes(node->seg_row, size));
+	return was > size ? was - size : 0;
 }
 
 int rep_chain_find(const struct rep_view *view, uint32_t handle, uint64_t seq, struct rep_chain_row *out)
@@ -260,8 +310,13 @@ bool rep_chain_is_stored(const struct rep_log *log, const struct rep_chain_seg *
 
 bool rep_chain_is_signed(const struct rep_chain_row *row, const uint8_t sig[static 64])
 {
-	/* encode() puts the signature last */
-	return row->bytes.size > 64 && memcmp(row->bytes.data + row->bytes.size - 64, sig, 64) == 0;
+	const uint8_t *end = row->bytes.data + row->bytes.size;
+
+	/* the signature is the last field of a row, but for the root of a dropped one */
+	if (row->bytes.size > 64 + ROOT_FIELD && end[-ROOT_FIELD] == (11 << 3 | 2) && end[1 - ROOT_FIELD] == 32 &&
+	    memcmp(end - ROOT_FIELD - 64, sig, 64) == 0)
+		return true;
+	return row->bytes.size > 64 && memcmp(end - 64, sig, 64) == 0;
 }
 
 size_t rep_chain_vec(const struct rep_chain_row *row, struct rep_seen out[static TR_VECTOR_MAX])

@@ -15,6 +15,8 @@ struct rep_chain_seg {
 	uint8_t clockq;
 	uint32_t serial;
 	struct tr_bytes ops[TR_SEG_OPS_MAX]; /* borrowed */
+	bool is_dropped;     /* only the root over the ops is left of them, see prune.h */
+	struct tr_hash root; /* then */
 	uint8_t sig[64];
 	struct tr_hash hash;
 	struct rep_vec_entry ctx[TR_VECTOR_MAX]; /* changed since the author's segment before */
@@ -24,6 +26,11 @@ struct rep_chain_seg {
 /* received_ms: wall; 0 = made here.  Store errors are sticky; TR_E_LIMIT if it does not fit. */
 TR_MUST_CHECK int rep_chain_append(struct rep_node *node, struct rep_log *log,
     const struct rep_chain_seg *seg, int64_t received_ms);
+/* What a stored or received segment says of itself, without vector and signature.
+ * At most TR_SEG_OPS_MAX ops. */
+void rep_chain_read(const Terrace__Seg *msg, struct rep_chain_seg *out);
+/* The row again, with the root in place of the ops.  Sticky.  Bytes that it became shorter. */
+size_t rep_chain_drop(struct rep_node *node, const struct rep_log *log, uint64_t last);
 /* Only the row, again: `tip` is the log with head and vector as of this segment.  Sticky. */
 void rep_chain_put(struct rep_node *node, const struct rep_log *tip, const struct rep_chain_seg *seg, int64_t received_ms);
 /* Leaves -> root, header, hash.  prev and vector are those of the log plus seg->ctx.

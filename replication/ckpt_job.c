@@ -25,6 +25,7 @@ struct rep_ckpt_job {
 	struct rep_base *target;
 	bool is_make;          /* by the top node; else one of its is compared */
 	bool is_started;
+	bool is_skipped;       /* not to be tried again at once */
 	struct rep_base_entry at;
 	struct rep_ckpt_root root;
 };
@@ -89,15 +90,6 @@ void rep_ckpt_tick(struct rep_node *node)
 
 /* ----------------------------------------------------------------------- job */
 
-static struct rep_base *copy_of(struct rep_node *node, const struct rep_base *base)
-{
-	struct rep_base *copy = rep_base_new(node, base->count);
-
-	if (copy != NULL)
-		memcpy(copy, base, sizeof(*base) + base->count * sizeof(base->f[0]));
-	return copy;
-}
-
 /* The next of the domain's duties; false: there is none. */
 static bool start(struct rep_node *node, struct rep_domain *domain)
 {
@@ -117,8 +109,8 @@ static bool start(struct rep_node *node, struct rep_domain *domain)
 	}
 	job->domain = domain;
 	job->is_make = is_make;
-	job->is_started = false;
-	job->target = is_make ? rep_base_now(node, domain) : copy_of(node, domain->want);
+	job->is_started = job->is_skipped = false;
+	job->target = is_make ? rep_base_now(node, domain) : rep_base_copy(node, domain->want);
 	if (job->target == NULL || rep_base_is_cut(node, job->target)) { /* too many logs for one op: none is written */
 		free(job->target);
 		free(job);
@@ -216,6 +208,7 @@ static void skip(struct rep_node *node, struct rep_ckpt_job *job, int rc)
 	rep_node_trace_rec(node, REP_TRACE_CKPT_SKIPPED, job->domain->scope, job->at.kind, &job->at.id,
 	    job->domain->lane, (uint64_t)-rc);
 	job->domain->make_due = false;
+	job->is_skipped = true;
 	if (node->mono_ms - every + AGAIN_MS > 0 && every > AGAIN_MS)
 		node->scan_ms = node->mono_ms - every + AGAIN_MS;
 }
@@ -261,19 +254,18 @@ static struct rep_domain *pop(struct rep_node *node)
 
 void rep_ckpt_flush(struct rep_node *node)
 {
-	struct rep_domain *domain;
-
 	if ((node->job == NULL && node->jobs == NULL) || node->mono_ms < node->job_ms)
 		return;
 	node->job_ms = node->mono_ms + EVERY_MS;
 	if (node->job == NULL) {
-		domain = pop(node);
-		if (!start(node, domain))
+		if (!start(node, pop(node)))
 			return;
-		rep_base_queue(node, domain); /* there may be more to do afterwards */
 	}
-	if (slice(node))
-		drop(node);
+	if (!slice(node))
+		return;
+	if (!node->job->is_skipped)
+		rep_base_queue(node, node->job->domain); /* there may be more to do */
+	drop(node);
 }
 
 int64_t rep_ckpt_deadline(const struct rep_node *node)

@@ -7,6 +7,7 @@
 #include "proto/err.h"
 #include "proto/pb.h"
 #include "replication/branch.h"
+#include "replication/cut.h"
 #include "replication/log.h"
 
 enum { CKPT_VER = 1, CKPT_ROOT = 2, CKPT_RECORDS = 3, CKPT_NUMBER = 4, CKPT_LOG = 5 };
@@ -212,6 +213,8 @@ void rep_ckpt_op_take(struct rep_node *node, const struct rep_log *log, uint64_t
 		base->ms = rep_hlc_ms(hlc);
 		rep_base_set(node, domain, 'w', base);
 		rep_base_queue(node, domain);
+		for (uint16_t i = 0; i < base->count; i++) /* a CUT sets nothing aside that it names */
+			rep_cut_grown(node, rep_log_get(node, base->f[i].log), false);
 		base = NULL;
 	} else if (rc == TR_E_NOMEM) {
 		rep_node_fail(node, rc);

@@ -9,6 +9,7 @@
 #include "replication/audit.h"
 #include "replication/cut.h"
 #include "replication/ckpt.h"
+#include "replication/prune.h"
 #include "replication/head.h"
 #include "replication/incarnation.h"
 #include "replication/keys.h"
@@ -149,6 +150,8 @@ int rep_create(struct rep_node **out, const struct rep_conf *conf, const struct 
 	node->ckpt_ops = conf->ckpt_ops != 0 ? conf->ckpt_ops : TR_CKPT_OPS;
 	node->ckpt_ms = conf->ckpt_ms != 0 ? conf->ckpt_ms : (int64_t)TR_CKPT_DAYS * 24 * 3600 * 1000;
 	node->ckpt_slice = conf->ckpt_slice != 0 ? conf->ckpt_slice : TR_CKPT_SLICE;
+	node->keep_ms = conf->keep_ms > 0 ? conf->keep_ms : 0;
+	node->prune_ops = conf->prune_ops;
 	rep_rng_init(&node->rng, conf->seed);
 	load_root(node, conf);
 	if (node->rc == 0)
@@ -198,6 +201,7 @@ void rep_free(struct rep_node *node)
 	for (size_t i = 0; i < node->log_count; i++)
 		rep_log_free(node->logs[i]);
 	rep_ckpt_free(node);
+	rep_prune_free(node);
 	rep_base_free(node);
 	for (size_t i = 0; i < node->unit_count; i++) {
 		free(node->units[i]->pending);

@@ -6,6 +6,7 @@
 
 #include "proto/err.h"
 #include "proto/grow.h"
+#include "replication/base.h"
 #include "replication/branch.h"
 #include "replication/keys.h"
 #include "replication/log.h"
@@ -145,6 +146,11 @@ uint64_t rep_cut_weigh(struct rep_node *node, const struct rep_log *log)
 				q = covered(node, log, &cut->heads[k]);
 			allowed = q > allowed ? q : allowed;
 		}
+	}
+	if (is_cut) { /* the top node has said what the state is with it: ops may be gone */
+		uint64_t named = rep_base_named(node, log);
+
+		allowed = named > allowed ? named : allowed;
 	}
 	return is_cut ? allowed + 1 : UINT64_MAX;
 }

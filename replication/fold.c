@@ -7,6 +7,7 @@
 #include "replication/branch.h"
 #include "replication/cut.h"
 #include "replication/ckpt_op.h"
+#include "replication/floor.h"
 #include "replication/keys.h"
 #include "replication/later.h"
 #include "replication/late.h"
@@ -247,6 +248,7 @@ static void keep_aside(struct rep_node *node, const struct rep_fold *fold, uint6
 
 	if (!load(node, fold, op))
 		return;
+	rep_floor_keep(node, &op->rec);
 	rep_node_put(node, REP_T_OPS, rep_key_bytes(&ops), rep_bytes("", 0));
 	if (op->kind == TR_OP_CREATE)
 		rep_fold_index(node, fold, op);
@@ -276,6 +278,7 @@ void rep_fold_op(struct rep_node *node, const struct rep_fold *fold, uint64_t se
 	}
 	if (node->record->version == 0 && node->record->violations == 0)
 		rep_base_meet(node, fold->log, op->type, &op->rec);
+	rep_floor_keep(node, &op->rec);
 	rep_node_put(node, REP_T_OPS, rep_key_bytes(&ops), rep_bytes("", 0));
 	rc = rep_merge_apply(node->record, node->view, op, &cause, applied);
 	if (rc == 0)

@@ -245,6 +245,7 @@ static void fill_log(const struct rep_log *log, struct rep_log_info *out)
 	out->up_acked = log->way[REP_WAY_UP].acked;
 	out->down_acked = log->way[REP_WAY_DOWN].acked;
 	out->receipt_seq = log->receipt_seq;
+	out->low = log->low;
 }
 
 bool rep_inspect_log(const struct rep_node *node, size_t *cursor, struct rep_log_info *out)

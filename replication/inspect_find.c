@@ -296,19 +296,13 @@ static int check_one(struct check *c, uint64_t first, uint64_t *last, uint32_t *
 	rc = segment(c->view, c->log->handle, first, c->arena, &row, &msg);
 	if (rc != 0)
 		return rc;
-	if (msg->first != first || msg->n_op != msg->count || msg->count == 0 || msg->count > TR_SEG_OPS_MAX ||
+	if (msg->first != first || msg->count == 0 || msg->count > TR_SEG_OPS_MAX ||
 	    row.last != first + msg->count - 1 || msg->sig.len != 64)
 		return TR_E_GAP;
 	rc = check_ctx(c, msg, &seg);
 	if (rc != 0)
 		return rc;
-	seg.first = first;
-	seg.count = msg->count;
-	seg.hlc.v = msg->hlc;
-	seg.clockq = (uint8_t)msg->clockq;
-	seg.serial = msg->serial;
-	for (uint32_t i = 0; i < seg.count; i++)
-		seg.ops[i] = rep_bytes(msg->op[i].data, msg->op[i].len);
+	rep_chain_read(msg, &seg);
 	memcpy(seg.sig, msg->sig.data, sizeof(seg.sig));
 	rc = rep_chain_header(c->node, &c->replay, &seg, header);
 	key = rep_key_cert(c->log->id.author, seg.serial);

@@ -5,6 +5,7 @@
 
 #include "proto/err.h"
 #include "replication/base.h"
+#include "replication/floor.h"
 #include "replication/keys.h"
 #include "replication/rep.h"
 
@@ -27,6 +28,7 @@ void rep_later_keep(struct rep_node *node, const struct rep_log *log, uint64_t s
 	rep_node_put(node, REP_T_LATER, rep_key_bytes(&key), rep_bytes(row, sizeof(row)));
 	/* It is an op of that record all the same: history, trace and a refold find it. */
 	if (memcmp(&op->rec, &none, sizeof(none)) != 0) {
+		rep_floor_keep(node, &op->rec);
 		rep_node_put(node, REP_T_OPS, rep_key_bytes(&key), rep_bytes("", 0));
 		rep_base_meet(node, log, op->type, &op->rec); /* no state of its domain is known meanwhile */
 	}

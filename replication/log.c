@@ -13,10 +13,12 @@
 /*
  * Row: version(1) author(8) inc(8) scope(8) lane(1) seq(8) hash(32)
  * up(8) down(8) receipt(8) parent(4) fork(8) count(2) serial(4) aside(8),
- * then per vector entry handle(4) seq(8) h16(16).
+ * then per vector entry handle(4) seq(8) h16(16); version 4: then low(8).
  */
-#define ROW_VERSION 3
+#define ROW_VERSION 3     /* of a log of which nothing was dropped */
+#define ROW_VERSION_LOW 4
 #define ROW_FIXED 116
+#define ROW_LOW 8
 #define ROW_ENTRY 28
 
 static uint64_t mix(const struct tr_log_id *id)
@@ -122,11 +124,11 @@ void rep_log_free(struct rep_log *log)
 
 void rep_log_store(struct rep_node *node, struct rep_log *log)
 {
-	uint8_t row[ROW_FIXED + TR_VECTOR_MAX * ROW_ENTRY];
+	uint8_t row[ROW_FIXED + TR_VECTOR_MAX * ROW_ENTRY + ROW_LOW];
 	struct rep_key key = rep_key_handle(log->handle);
 	uint8_t *p = row + ROW_FIXED;
 
-	row[0] = ROW_VERSION;
+	row[0] = log->low != 0 ? ROW_VERSION_LOW : ROW_VERSION;
 	wire_put_be64(row + 1, log->id.author.v);
 	wire_put_be64(row + 9, log->id.inc);
 	wire_put_be64(row + 17, log->id.scope.v);
@@ -145,6 +147,10 @@ void rep_log_store(struct rep_node *node, struct rep_log *log)
 		wire_put_be32(p, log->vec[i].log);
 		wire_put_be64(p + 4, log->vec[i].seq);
 		memcpy(p + 12, log->vec[i].h16, 16);
+	}
+	if (log->low != 0) {
+		wire_put_be64(p, log->low);
+		p += ROW_LOW;
 	}
 	log->stored = true;
 	rep_node_put(node, REP_T_LOG, rep_key_bytes(&key),
@@ -201,12 +207,12 @@ static void load_row(struct rep_node *node, struct tr_bytes key, struct tr_bytes
 {
 	struct tr_log_id id;
 	struct rep_log *log;
-	size_t count;
+	size_t count, tail = row.size > 0 && row.data[0] == ROW_VERSION_LOW ? ROW_LOW : 0;
 
 	if (key.size != 4 || wire_get_be32(key.data) > TR_LOGS_MAX || /* one placeholder for each below it */
-	    row.size < ROW_FIXED || row.data[0] != ROW_VERSION ||
+	    row.size < ROW_FIXED || (row.data[0] != ROW_VERSION && tail == 0) ||
 	    (count = wire_get_be16(row.data + 102)) > TR_VECTOR_MAX ||
-	    row.size != ROW_FIXED + count * ROW_ENTRY) {
+	    row.size != ROW_FIXED + count * ROW_ENTRY + tail) {
 		rep_node_fail(node, TR_E_DAMAGED);
 		return;
 	}
@@ -234,6 +240,12 @@ static void load_row(struct rep_node *node, struct tr_bytes key, struct tr_bytes
 
 		if (rc != 0)
 			rep_node_fail(node, rc);
+	}
+	if (tail != 0)
+		log->low = wire_get_be64(row.data + row.size - ROW_LOW);
+	if (log->low > log->seq) {
+		rep_node_fail(node, TR_E_DAMAGED);
+		return;
 	}
 	rep_unit_find(node, id.author)->here_ops += log->seq - log->fork;
 }

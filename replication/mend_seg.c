@@ -104,7 +104,7 @@ static size_t collect(struct rep_node *node, struct rep_link *link, struct rep_l
 
 		if (rc == 0)
 			rc = wire_seg_decode(node->arena, row.bytes, &seg);
-		if (rep_node_broken(node, rc) || rc != 0 || (n > 0 && bytes + row.bytes.size > SERVE_BYTES))
+		if (rep_node_broken(node, rc) || rc != 0 || seg->n_op == 0 || (n > 0 && bytes + row.bytes.size > SERVE_BYTES))
 			break;
 		for (size_t i = 0; i < seg->n_ctx; i++)
 			if (rep_log_get(node, seg->ctx[i]->log) != NULL)
@@ -169,12 +169,7 @@ static int ask_next(struct rep_node *node, const struct rep_log *log, struct rep
 		return rc;
 	if (rc != 0 || msg->n_ctx > TR_VECTOR_MAX || msg->count > TR_SEG_OPS_MAX)
 		return 0; /* damaged as well: the signature alone says it, and the next one's repair */
-	next.count = msg->count;
-	next.hlc.v = msg->hlc;
-	next.clockq = (uint8_t)msg->clockq;
-	next.serial = msg->serial;
-	for (uint32_t i = 0; i < next.count; i++)
-		next.ops[i] = rep_bytes(msg->op[i].data, msg->op[i].len);
+	rep_chain_read(msg, &next);
 	for (; next.ctx_count < msg->n_ctx; next.ctx_count++) {
 		struct rep_vec_entry *e = &next.ctx[next.ctx_count];
 

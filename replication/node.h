@@ -86,6 +86,7 @@ struct rep_log {
 	uint32_t next_by_author;
 	struct rep_open *open;    /* own logs only: ops not yet signed */
 	uint32_t serial;          /* of the author's certificate: one for the whole incarnation; 0 = no segment yet */
+	uint64_t low;             /* segments up to here may be dropped, see prune.h; 0 = none is */
 	uint64_t aside_from;      /* ops from here on are set aside by a CUT; UINT64_MAX = none */
 	bool stored;              /* has a row in REP_T_LOG */
 };
@@ -340,6 +341,11 @@ struct rep_node {
 	uint64_t ckpt_ops;         /* configuration, see rep.h */
 	int64_t ckpt_ms;
 	uint32_t ckpt_slice;
+	struct rep_prune *prune;   /* under way, see prune.h */
+	size_t prune_left;         /* domains that wait for it */
+	int64_t prune_ms, prune_scan_ms; /* mono: next slice; last look */
+	int64_t keep_ms;           /* configuration; 0 = nothing is dropped */
+	uint64_t prune_ops;
 	uint64_t diverged;         /* checkpoints that another state was found at */
 	struct rep_link **links;  /* [0] = parent */
 	size_t link_count, link_cap;

@@ -160,6 +160,7 @@ void rep_own_close(struct rep_node *node, struct rep_open *open)
 	seg.clockq = open->clockq;
 	seg.serial = node->cert.serial;
 	seg.ctx_count = 0;
+	seg.is_dropped = false;
 	for (uint32_t i = 0; i < open->count; i++)
 		seg.ops[i] = rep_own_entry(open, i);
 	fill_ctx(node, log, &seg);

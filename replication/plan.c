@@ -75,7 +75,7 @@ static struct rep_log *ready(struct rep_node *node, struct rep_link *link, struc
 		struct rep_log *before = declaration(node, link, log);
 		int rc;
 
-		if (way->sent >= log->seq || way->unsure)
+		if (way->sent >= log->seq || way->sent < log->low || way->unsure)
 			return NULL;
 		if (before == NULL && way->sent == log->fork)
 			before = lower(node, link, log);

@@ -140,8 +140,8 @@ void rep_queue_send(struct rep_node *node, struct rep_link *link, struct rep_log
 	struct rep_way *way = rep_queue_way(link, log);
 	unsigned cls = rep_queue_class(log->id.lane);
 
-	if (way->queued || way->unsure || way->sent >= log->seq)
-		return;
+	if (way->queued || way->unsure || way->sent >= log->seq || way->sent < log->low)
+		return; /* the last: what it lacks was dropped here, see prune.h */
 	way->queued = true;
 	way->next_send = 0;
 	if (link->queue_head[cls] == 0)

@@ -8,6 +8,7 @@
 #include "proto/grow.h"
 #include "replication/branch.h"
 #include "replication/chain.h"
+#include "replication/floor.h"
 #include "replication/keys.h"
 #include "replication/known.h"
 #include "replication/log.h"
@@ -39,6 +40,8 @@ struct work {
 	struct run **runs;
 	size_t run_count, run_cap;
 	size_t ops;
+	const struct rep_base *floor; /* the ops at or below it are in the state that is gone on from; NULL: none are */
+	bool is_copied;       /* that state is a copy; else it is what is stored, and no op lies above */
 	struct wire_arena *arena;
 	Terrace__Seg *seg;    /* decoded last */
 	uint32_t seg_log;
@@ -106,7 +109,50 @@ static bool counts(const struct work *w, struct tr_dot dot)
 		w->how->aside++; /* its signer's key is cut before it */
 		return false;
 	}
+	if (w->floor != NULL && rep_base_has(w->floor, dot))
+		return false;
 	return w->how->limit == NULL || is_within(w->how->limit, w->how->limit_count, dot);
+}
+
+/* ---------------------------------------------------------------------- floor */
+
+/* A state below the floor cannot be made any more. */
+static bool is_above_floor(const struct work *w)
+{
+	for (uint16_t i = 0; w->how->limit != NULL && i < w->floor->count; i++)
+		if (!is_within(w->how->limit, w->how->limit_count, (struct tr_dot){w->floor->f[i].log, w->floor->f[i].seq}))
+			return false;
+	return true;
+}
+
+/* Of a record whose oldest ops were dropped: its state at the floor. */
+static int start(struct work *w)
+{
+	struct rep_floor floor;
+	int rc = rep_floor_find(w->view, w->id, &floor);
+
+	if (rc != 0)
+		return rc == TR_E_NOTFOUND ? 0 : rc;
+	w->floor = rep_floor_base(w->node, &floor);
+	w->is_copied = floor.copy != 0;
+	if (w->floor == NULL)
+		return TR_E_DAMAGED;
+	if (!is_above_floor(w))
+		return TR_E_GAP;
+	rc = rep_floor_fill(w->view, w->id, &floor, w->out);
+	for (uint8_t kind = 1; rc == 0 && kind < KINDS; kind++) {
+		w->recs[kind] = malloc(sizeof(*w->recs[kind]));
+		if (w->recs[kind] == NULL)
+			return TR_E_NOMEM;
+		w->recs[kind]->policy = NULL; /* nothing is shown */
+		rc = rep_record_load(w->recs[kind], w->out, kind, w->id);
+		if (rc == TR_E_NOTFOUND) {
+			free(w->recs[kind]);
+			w->recs[kind] = NULL;
+			rc = 0;
+		}
+	}
+	return rc;
 }
 
 static int run_new(struct work *w, struct rep_log *log)
@@ -169,6 +215,8 @@ static int gather(struct work *w)
 		after = true;
 		dot = (struct tr_dot){wire_get_be32(at + ID_SIZE), wire_get_be64(at + ID_SIZE + 4)};
 		rc = counts(w, dot) ? gather_one(w, dot) : 0;
+		if (rc == 0 && w->ops > 0 && w->floor != NULL && !w->is_copied)
+			rc = TR_E_DAMAGED; /* what it was at the floor was not kept */
 		if (rc != 0)
 			return rc;
 	}
@@ -464,6 +512,8 @@ int rep_refold(const struct rep_node *node, const struct rep_view *view,
 	w->how->folded = w->how->aside = 0;
 	w->arena = wire_arena_create();
 	rc = w->arena != NULL ? rep_refold_clear(id, w->out) : TR_E_NOMEM;
+	if (rc == 0)
+		rc = start(w);
 	if (rc == 0)
 		rc = gather(w);
 	if (rc == 0)

@@ -7,7 +7,10 @@
  * Ops come before others that had seen them; of two that had not seen each
  * other either may be first: the state is the same (docs/protocol.md 5).
  *
- * Reads:   REP_T_OPS, SEG, CERT of the view, and the node's open ops.
+ * A record whose oldest ops were dropped is gone on with from its state at the
+ * floor (floor.h).
+ *
+ * Reads:   REP_T_FLOOR, REP_T_OPS, SEG, CERT of the view, and the node's open ops.
  * Writes:  only the overlay: REC, ROW, VIOLATION, CONFLICT of that record.
  *          Never OPS, SRC, DIR, UNIT: they do not depend on the order.
  * Threads: none.
@@ -52,7 +55,7 @@ struct rep_refold {
  *     rep_record_load(rec, rep_overlay_view(overlay), kind, &id)
  *     rep_record_state_hash(rec, rep_overlay_view(overlay), &hash)
  *
- * 0; TR_E_GAP: the segment of an op is not here; TR_E_DAMAGED: it cannot be
+ * 0; TR_E_GAP: the segment of an op is not here, or the limit lies below the floor; TR_E_DAMAGED: it cannot be
  * read or is not what the index says; TR_E_LIMIT: the overlay's bound or
  * REP_REFOLD_OPS_MAX; TR_E_NOMEM, TR_E_IO.  After an error the overlay holds
  * part of the changes: reset it.

@@ -76,6 +76,9 @@ struct rep_conf {
 	uint64_t ckpt_ops;         /* so many ops of a domain */
 	int64_t ckpt_ms;           /* or so long, if there was an op */
 	uint32_t ckpt_slice;       /* records in one slice of the work on one */
+	/* Ops so old that everybody has, below a checkpoint, are dropped; 0: never. */
+	int64_t keep_ms;
+	uint64_t prune_ops;        /* so many of a domain at a time; 0: as many as make a checkpoint due */
 };
 
 /*
@@ -431,6 +434,7 @@ struct rep_log_info {
 	struct tr_hash head;
 	uint64_t up_acked, down_acked; /* hints from the neighbours' last acknowledgement */
 	uint64_t receipt_seq;      /* covered by the newest RECEIPT */
+	uint64_t low;              /* ops up to here may have been dropped; 0 = none */
 };
 /* Every log that has ops; cursor 0 before the first.  false at the end. */
 bool rep_inspect_log(const struct rep_node *node, size_t *cursor, struct rep_log_info *out);
@@ -446,8 +450,12 @@ struct rep_ckpt_info {
 	uint64_t records;
 	int64_t ms;                /* its stamp, wall */
 	struct tr_hash root;
+	uint64_t dropped;          /* ops below it that are not here any more; an upper bound */
 };
 bool rep_inspect_ckpt(const struct rep_node *node, size_t i, struct rep_ckpt_info *out);
+
+/* The record's oldest ops were dropped, or may be at any time: what rep_record_op() gives is not all. */
+bool rep_is_truncated(const struct rep_node *node, const struct rep_view *view, const struct tr_rec_id *id);
 
 /* Digest over all logs of a scope: (log id, seq, hash), 16 bytes; what two holders compare. */
 void rep_scope_digest(const struct rep_node *node, struct tr_nid scope, uint8_t out[static 16]);

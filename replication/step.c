@@ -9,6 +9,7 @@
 #include "replication/audit.h"
 #include "replication/batch.h"
 #include "replication/ckpt.h"
+#include "replication/prune.h"
 #include "replication/head.h"
 #include "replication/incarnation.h"
 #include "replication/keys.h"
@@ -97,6 +98,7 @@ static void on_tick(struct rep_node *node)
 	rep_on_enroll_allow(node);
 	count_hours(node);
 	rep_ckpt_tick(node);
+	rep_prune_tick(node);
 	prune_keys(node);
 }
 
@@ -187,6 +189,8 @@ int rep_flush(struct rep_node *node, const struct rep_view *view, struct tr_wall
 		rep_on_register(node);
 	if (node->rc == 0)
 		rep_ckpt_flush(node);
+	if (node->rc == 0)
+		rep_prune_flush(node);
 	rep_seat_flush(node);
 	rep_own_flush(node);
 	for (size_t i = 0; i < node->link_count && node->rc == 0; i++)
@@ -213,6 +217,8 @@ int64_t rep_step_due(const struct rep_node *node)
 	if (node->is_upgrading)
 		at = node->mono_ms; /* at once, the rest */
 	due = rep_ckpt_deadline(node);
+	at = due < at ? due : at;
+	due = rep_prune_deadline(node);
 	at = due < at ? due : at;
 	due = rep_receipt_deadline(node);
 	at = due < at ? due : at;

@@ -230,17 +230,11 @@ static int fill(const Terrace__Seg *msg, struct rep_chain_seg *seg)
 	if (msg->count == 0 || msg->count > TR_SEG_OPS_MAX || msg->n_op != msg->count ||
 	    msg->sig.len != 64 || msg->first == 0 || msg->first > TR_SEQ_MAX || msg->clockq > 2)
 		return TR_E_INPUT;
-	seg->first = msg->first;
-	seg->count = msg->count;
-	seg->hlc.v = msg->hlc;
-	seg->clockq = (uint8_t)msg->clockq;
-	seg->serial = msg->serial;
-	memcpy(seg->sig, msg->sig.data, 64);
-	for (uint32_t i = 0; i < seg->count; i++) {
+	for (size_t i = 0; i < msg->n_op; i++)
 		if (msg->op[i].len > TR_OP_BYTES_MAX + 64)
 			return TR_E_INPUT;
-		seg->ops[i] = rep_bytes(msg->op[i].data, msg->op[i].len);
-	}
+	rep_chain_read(msg, seg);
+	memcpy(seg->sig, msg->sig.data, 64);
 	return 0;
 }
 

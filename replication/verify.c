@@ -109,8 +109,7 @@ int rep_verify_row(const struct rep_view *view, const struct rep_log *log, uint6
 		return rc == TR_E_NOMEM ? rc : TR_E_DAMAGED;
 	if ((*seg)->first > first)
 		return TR_E_GAP;
-	return (*seg)->first == first && (*seg)->n_op == (*seg)->count &&
-	       row->last == first + (*seg)->count - 1 ? 0 : TR_E_DAMAGED;
+	return (*seg)->first == first && row->last == first + (*seg)->count - 1 ? 0 : TR_E_DAMAGED;
 }
 
 /*
@@ -199,11 +198,13 @@ static int walk_segments(struct walk *w)
 /* ------------------------------------------------------------ the list of ops */
 
 /* Was this op folded into its record?  Not if that lives in another domain. */
-static int is_expected(struct walk *w, const struct rep_log *log, bool *expected)
+static int is_expected(struct walk *w, const struct rep_log *log, uint64_t seq, bool *expected)
 {
 	int rc;
 
 	*expected = false;
+	if (seq <= log->low)
+		return 0; /* dropped, and mended since: it is in the record's floor */
 	if (!w->op->has_body || !rep_op_is_of_record(w->op->kind) || rep_schema_kind_name(w->op->type) == NULL)
 		return 0;
 	rc = rep_record_load(w->rec, w->view, w->op->type, &w->op->rec);
@@ -222,7 +223,7 @@ static int check_op(struct walk *w, const struct rep_log *log, uint64_t seq, str
 
 	if (rep_op_decode(w->op, entry) != 0)
 		return 0;
-	rc = is_expected(w, log, &expected);
+	rc = is_expected(w, log, seq, &expected);
 	if (rc != 0 || !expected)
 		return rc;
 	key = rep_key_ops(&w->op->rec, (struct tr_dot){log->handle, seq});
@@ -329,8 +330,12 @@ static bool has_ops(const struct rep_view *view, const uint8_t *id)
 {
 	struct tr_bytes key;
 
-	return rep_seek(view, REP_T_OPS, rep_bytes(id, ID_SIZE), false, &key, NULL) == 0 &&
-	       key.size >= ID_SIZE && memcmp(key.data, id, ID_SIZE) == 0;
+	if (rep_seek(view, REP_T_OPS, rep_bytes(id, ID_SIZE), false, &key, NULL) == 0 &&
+	    key.size >= ID_SIZE && memcmp(key.data, id, ID_SIZE) == 0)
+		return true;
+	/* or they were dropped */
+	return rep_seek(view, REP_T_FLOOR, rep_bytes(id, ID_SIZE), false, &key, NULL) == 0 &&
+	       key.size == ID_SIZE && memcmp(key.data, id, ID_SIZE) == 0;
 }
 
 /* Rows of records of which no op is known. */

@@ -45,6 +45,7 @@ enum rep_table {
 	REP_T_EVID,      /* hash -> what one signer must not have signed twice */
 	REP_T_DOMAIN,    /* scope, lane, record id, kind -> "": the records of a domain */
 	REP_T_BASE,      /* scope, lane, what -> checkpoints, see base.h */
+	REP_T_FLOOR,     /* record id, and table and key of a row -> see floor.h */
 	REP_T_COUNT
 };
 

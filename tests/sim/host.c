@@ -7,6 +7,7 @@
 
 #include "proto/err.h"
 
+#include "tests/sim/attic.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/part.h"
 #include "tests/sim/sweep.h"
@@ -47,7 +48,8 @@ void sim_host_view(struct sim_world *world, unsigned host)
 	struct sim_host *h = &world->host[host];
 
 	h->view = memview_view(h->store);
-	h->core_view = badview_over(&h->bad, &h->view);
+	h->attic_view = sim_attic_view(world, host);
+	h->core_view = badview_over(&h->bad, &h->attic_view);
 	h->bad.ask = world->conf.sweep != NULL ? sim_sweep_store : NULL;
 }
 
@@ -104,6 +106,8 @@ static void boot(struct sim_world *world, unsigned host)
 	    .ckpt_ops = world->ckpt_ops,
 	    .ckpt_ms = world->ckpt_ms,
 	    .ckpt_slice = world->ckpt_slice,
+	    .keep_ms = world->keep_ms,
+	    .prune_ops = world->prune_ops,
 	};
 	int rc;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/oracle.h"
+#include "tests/sim/attic.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -52,6 +53,7 @@ void sim_oracle_free(struct sim_oracle *o)
 	free(o->scratch);
 	free(o->scratch2);
 	free(o->op_scratch);
+	sim_attic_free(o);
 	free(o);
 }
 
@@ -112,6 +114,16 @@ static unsigned intern_op(struct sim_rec *rec, const struct tr_log_id *log, uint
 	return rec->op_count++;
 }
 
+struct dropped { struct sim_world *world; unsigned rec; sim_op_fn *fn; void *arg; };
+
+static void dropped_op(void *arg, const struct tr_log_id *log, const struct rep_op *op, const struct rep_cause *cause)
+{
+	struct dropped *d = arg;
+
+	d->fn(d->arg, intern_op(&d->world->oracle->rec[d->rec], log, cause->dot.seq, cause->hlc.v, mark_of(op->actor)),
+	    op, cause);
+}
+
 void sim_oracle_ops(struct sim_world *world, unsigned host, unsigned r, sim_op_fn *fn, void *arg)
 {
 	struct sim_host *h = &world->host[host];
@@ -127,13 +139,14 @@ void sim_oracle_ops(struct sim_world *world, unsigned host, unsigned r, sim_op_f
 
 		rc = rep_record_op(h->node, &h->view, &rec->id, &cursor, op, &cause, &serial);
 		if (rc == TR_E_NOTFOUND)
-			return;
+			break;
 		if (rc != 0)
 			sim_fail(world, host, "store", "rep_record_op: %s", tr_err_code(rc));
 		if (!rep_log_of(h->node, cause.dot.log, &log))
 			sim_fail(world, host, "store", "op of an unknown log %u", cause.dot.log);
 		fn(arg, intern_op(rec, &log.id, cause.dot.seq, cause.hlc.v, mark_of(op->actor)), op, &cause);
 	}
+	sim_attic_ops(world, host, &world->oracle->rec[r].id, dropped_op, &(struct dropped){world, r, fn, arg});
 }
 
 static void add_past(void *arg, unsigned index, const struct rep_op *op, const struct rep_cause *cause)
@@ -153,7 +166,7 @@ static void note_past(struct sim_world *world, unsigned host, unsigned r, uint64
 	uint8_t last[28];
 	struct tr_bytes from = {last, 16}, key, value;
 
-	if (world->counts.restores != 0) {
+	if (world->counts.restores != 0 || world->keep_ms != 0) {
 		/* a sequence may stand for two ops: they must be read */
 		sim_host_commit(world, host);
 		if (sim_host_is_up(world, host))

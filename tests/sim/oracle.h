@@ -71,6 +71,8 @@ struct sim_oracle {
 	unsigned counter_count, counter_cap;
 	struct sim_signed *signed_; /* segments as their authors sent them */
 	unsigned signed_count, signed_cap;
+	struct sim_attic_op *attic; /* attic.h */
+	size_t attic_count, attic_cap;
 	struct wire_arena *arena;
 	struct rep_record *scratch, *scratch2;
 	struct rep_op *op_scratch;

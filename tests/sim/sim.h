@@ -89,7 +89,9 @@ struct sim_host {
 	bool has_fence;
 	struct badview bad;      /* between store and core: what a disk may do */
 	struct rep_view view;    /* of the store; the core has core_view, through bad */
+	struct rep_view attic_view; /* over view, see attic.h */
 	struct rep_view core_view;
+	struct sim_world *world;
 	struct rep_node *node;   /* NULL while down */
 	struct rep_batch *batch;
 	uint64_t life;           /* grows with each start and crash */
@@ -154,7 +156,8 @@ struct sim_world {
 	struct sim_counts counts;
 	uint64_t next_ticket;
 	uint64_t ckpt_ops;       /* of every node's configuration */
-	int64_t ckpt_ms;
+	int64_t ckpt_ms, keep_ms;
+	uint64_t prune_ops;
 	uint32_t ckpt_slice;
 	uint8_t root[256];
 	size_t root_size;

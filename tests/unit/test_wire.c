@@ -283,6 +283,29 @@ static int decode_seg(size_t ops, uint64_t count, size_t sig)
 	return wire_seg_decode(arena, (struct tr_bytes){frame, (size_t)(h.w.at - frame)}, &seg);
 }
 
+static int decode_root(size_t ops, size_t root)
+{
+	struct hand h = hand();
+	Terrace__Seg *seg;
+
+	put_seg(&h.w, ops, 3, 64);
+	tr_pb_put_bytes(&h.w, 11, filler, root);
+	wire_arena_reset(arena);
+	return wire_seg_decode(arena, (struct tr_bytes){frame, (size_t)(h.w.at - frame)}, &seg);
+}
+
+/* What is left of a segment whose ops were dropped: all of them, or none. */
+static void a_root_stands_for_all_ops(void **state)
+{
+	(void)state;
+	assert_int_equal(decode_root(0, 32), 0);
+	assert_int_equal(decode_root(3, 32), TR_E_INPUT);
+	assert_int_equal(decode_root(1, 32), TR_E_INPUT);
+	assert_int_equal(decode_root(0, 31), TR_E_INPUT);
+	assert_int_equal(decode_root(0, 33), TR_E_LIMIT);
+	assert_int_equal(decode_root(0, 0), TR_E_INPUT);
+}
+
 static void a_segment_has_its_ops_and_its_signature(void **state)
 {
 	(void)state;
@@ -505,6 +528,7 @@ int main(void)
 	    cmocka_unit_test(a_cut_message_never_passes_as_another),
 	    cmocka_unit_test(flipped_bits_never_break_the_decoder),
 	    cmocka_unit_test(a_segment_has_its_ops_and_its_signature),
+	    cmocka_unit_test(a_root_stands_for_all_ops),
 	    cmocka_unit_test(singular_fields_come_once),
 	    cmocka_unit_test(unknown_fields_are_passed_over_but_not_many),
 	    cmocka_unit_test(odd_encodings_are_refused),

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * prune -- ops that everybody has and that a checkpoint speaks for are dropped,
+ * if the configuration says so (docs/protocol.md "Truncation").
+ *
+ * An op goes only if it lies at or below the domain's base, which this node has
+ * found equal to the top node's state, at or below the newest RECEIPT, was
+ * acknowledged by each neighbour that holds the domain, and is old enough.
+ * Only lanes R and B: what is needed to judge a signature is never dropped.
+ *
+ * Two passes over a domain, a few rows between two commits, each of which can
+ * be the last: the records are given their state at the base (floor.h), then
+ * the segments lose their ops.  Number, hash, vector, root and signature of a
+ * segment stay: chains are checked, branches and old sticks placed as before.
+ */
+#ifndef REPLICATION_PRUNE_H
+#define REPLICATION_PRUNE_H
+
+#include "replication/base.h"
+
+struct rep_prune;
+
+void rep_prune_tick(struct rep_node *node);  /* now and then: looks where there is something to drop */
+void rep_prune_flush(struct rep_node *node); /* a slice of it */
+int64_t rep_prune_deadline(const struct rep_node *node);
+void rep_prune_free(struct rep_node *node);
+
+#endif
