@@ -216,6 +216,11 @@ void rep_ckpt_op_take(struct rep_node *node, const struct rep_log *log, uint64_t
 		for (uint16_t i = 0; i < base->count; i++) /* a CUT sets nothing aside that it names */
 			rep_cut_grown(node, rep_log_get(node, base->f[i].log), false);
 		base = NULL;
+	} else if (rc == 0 && node->is_top && !rep_base_contains(domain->base, base)) {
+		/* Its store was put back, and others have gone on from a checkpoint that it
+		 * has forgotten.  Only one above both ends that. */
+		domain->make_due = true;
+		rep_base_queue(node, domain);
 	} else if (rc == TR_E_NOMEM) {
 		rep_node_fail(node, rc);
 	} else if (rc != 0) {
