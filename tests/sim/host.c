@@ -371,7 +371,9 @@ void sim_host_commit(struct sim_world *world, unsigned host)
 		return;
 	}
 	drain(world, host, INT64_MAX);
+	(void)nomem_charge(&h->memory);
 	rep_batch_reset(h->batch);
+	(void)nomem_charge(NULL);
 	sim_host_wake(world, host);
 }
 
