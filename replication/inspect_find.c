@@ -281,14 +281,24 @@ static bool is_vec(const struct check *c, const struct rep_chain_row *row)
 	return count == c->replay.vec_count;
 }
 
+/* A store that cannot be read says nothing about the segment. */
+static int signer(const struct check *c, uint32_t serial, struct rep_cert *out)
+{
+	struct rep_key key = rep_key_cert(c->log->id.author, serial);
+	struct tr_bytes row;
+	int rc = rep_get(c->view, REP_T_CERT, rep_key_bytes(&key), &row);
+
+	if (rc == TR_E_IO)
+		return rc;
+	return rc == 0 && rep_cert_decode(row, out) == 0 ? 0 : TR_E_NOCERT;
+}
+
 static int check_one(struct check *c, uint64_t first, uint64_t *last, uint32_t *ops)
 {
 	uint8_t header[TR_SEG_HEADER_SIZE];
 	struct rep_chain_seg seg;
 	struct rep_chain_row row;
 	struct rep_cert cert;
-	struct rep_key key;
-	struct tr_bytes cert_row;
 	Terrace__Seg *msg;
 	int rc;
 
@@ -305,10 +315,8 @@ static int check_one(struct check *c, uint64_t first, uint64_t *last, uint32_t *
 	rep_chain_read(msg, &seg);
 	memcpy(seg.sig, msg->sig.data, sizeof(seg.sig));
 	rc = rep_chain_header(c->node, &c->replay, &seg, header);
-	key = rep_key_cert(c->log->id.author, seg.serial);
-	if (rc == 0 && (rep_get(c->view, REP_T_CERT, rep_key_bytes(&key), &cert_row) != 0 ||
-	    rep_cert_decode(cert_row, &cert) != 0))
-		rc = TR_E_NOCERT;
+	if (rc == 0)
+		rc = signer(c, seg.serial, &cert);
 	/* what no signature covers is sent, too: handles, the short hashes of what was seen */
 	if (rc == 0 && (memcmp(seg.hash.b, row.hash.b, 32) != 0 || !rep_chain_is_stored(c->log, &seg, &row, c->scratch)))
 		rc = TR_E_DAMAGED;
