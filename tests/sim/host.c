@@ -73,7 +73,7 @@ static int create(struct sim_world *world, unsigned host, const struct rep_conf 
 	struct sim_host *h = &world->host[host];
 	int rc;
 
-	sim_sweep_begin(world);
+	sim_sweep_begin(world, host, NULL);
 	core_begin(h);
 	rc = rep_create(&h->node, conf, &h->core_view);
 	core_end();
@@ -236,7 +236,7 @@ void sim_host_step(struct sim_world *world, unsigned host, struct rep_event *eve
 	}
 	event->wall.ms = sim_host_wall(world, host);
 	event->mono.ms = sim_host_mono(world, host);
-	sim_sweep_begin(world);
+	sim_sweep_begin(world, host, event);
 	before = h->memory.held;
 	core_begin(h);
 	rc = rep_step(h->node, &h->core_view, event, h->batch);
@@ -334,7 +334,7 @@ void sim_host_commit(struct sim_world *world, unsigned host)
 
 	if (!h->in_txn)
 		return;
-	sim_sweep_begin(world);
+	sim_sweep_begin(world, host, NULL);
 	core_begin(h);
 	rc = rep_flush(h->node, &h->core_view, (struct tr_wall_ms){sim_host_wall(world, host)},
 	    (struct tr_mono_ms){sim_host_mono(world, host)}, h->batch);

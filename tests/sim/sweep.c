@@ -12,22 +12,26 @@
 #include "proto/err.h"
 #include "tests/lib/nomem.h"
 
+#include "tests/sim/oracle.h"
 #include "tests/sim/scn.h"
+#include "tests/sim/sweep_frame.h"
 
 #define FRAMES 64         /* of a call stack */
 #define TIMES_MAX 4096u   /* a place fails the first time, the second, the fourth and so on up to here */
+#define FRAMES_MAX 1u     /* ... and a field once */
 #define REST_EVERY 50     /* copies of which one goes on to rest */
 #define COPY_SECONDS_MAX 120
 
 struct place { uint64_t hash; unsigned times; };
-struct strike { uint64_t part, call; bool is_store; };
+enum what { HEAP, STORE, FRAME };
+struct strike { uint64_t part, call; enum what what; };
 
 struct sim_sweep {
 	struct place *place;
 	size_t place_count, place_cap; /* cap: a power of two */
 	struct strike *strike;
 	size_t strike_count, strike_cap, next;
-	bool in_core, is_store, is_second, is_copy, has_struck, is_resting;
+	bool in_core, is_second, is_copy, has_struck, is_resting;
 	uint64_t part, call;           /* which call of the core; which one of its own calls */
 	struct strike now;             /* of a copy */
 	struct strike only;            /* the one to be seen again, without a copy; part 0: all */
@@ -80,36 +84,34 @@ static uint64_t where(void)
 	return hash | 1;
 }
 
-/* First run: is this call one that the second run lets fail? */
-static void note(bool is_store)
+/* First run: is this one that the second run lets fail? */
+static void note(uint64_t hash, const struct strike *strike, unsigned times_max)
 {
 	struct place *place;
-	uint64_t hash;
 
 	if (2 * sweep.place_count >= sweep.place_cap)
 		grow_places();
-	hash = where();
 	place = find(sweep.place, sweep.place_cap, hash);
 	sweep.place_count += place->times == 0;
 	place->hash = hash;
 	place->times++;
-	if (place->times > TIMES_MAX || (place->times & (place->times - 1)) != 0)
+	if (place->times > times_max || (place->times & (place->times - 1)) != 0)
 		return;
 	if (sweep.strike_count == sweep.strike_cap) {
 		sweep.strike_cap = sweep.strike_cap != 0 ? 2 * sweep.strike_cap : 1024;
 		sweep.strike = need(realloc(sweep.strike, sweep.strike_cap * sizeof(*sweep.strike)));
 	}
-	sweep.strike[sweep.strike_count++] = (struct strike){sweep.part, sweep.call, is_store};
+	sweep.strike[sweep.strike_count++] = *strike;
 }
 
-static bool ask(bool is_store)
+static bool ask(enum what what)
 {
 	if (!sweep.in_core || sweep.has_struck)
 		return false;
 	sweep.call++;
 	if (!sweep.is_second) {
 		nomem_hold(true);
-		note(is_store);
+		note(where(), &(struct strike){sweep.part, sweep.call, what}, TIMES_MAX);
 		nomem_hold(false);
 	}
 	if (!sweep.is_copy || sweep.call != sweep.now.call)
@@ -123,12 +125,12 @@ static bool ask(bool is_store)
 
 static bool ask_heap(void)
 {
-	return ask(false);
+	return ask(HEAP);
 }
 
 int sim_sweep_store(void)
 {
-	return ask(true) ? TR_E_IO : 0;
+	return ask(STORE) ? TR_E_IO : 0;
 }
 
 static void wait_one(void)
@@ -144,8 +146,9 @@ static void wait_one(void)
 		i++;
 	TR_ASSERT(i < sweep.running);
 	if (status != 0)
-		fprintf(stderr, "sweep: %s failed%s; again: --sweep --strike %" PRIu64 ".%" PRIu64 "\n", sweep.what,
-		    WIFSIGNALED(status) ? " with a signal" : "", sweep.copy[i].strike.part, sweep.copy[i].strike.call);
+		fprintf(stderr, "sweep: %s failed%s; again: --sweep --strike %" PRIu64 "%c%" PRIu64 "\n", sweep.what,
+		    WIFSIGNALED(status) ? " with a signal" : "", sweep.copy[i].strike.part,
+		    sweep.copy[i].strike.what == FRAME ? 'f' : '.', sweep.copy[i].strike.call);
 	sweep.failed += status != 0;
 	sweep.copy[i] = sweep.copy[--sweep.running];
 }
@@ -178,8 +181,39 @@ static bool copy(const struct strike *strike)
 	return true;
 }
 
-void sim_sweep_begin(struct sim_world *world)
+static uint64_t from; /* who hears a frame and from where, for note_frame() */
+
+static void note_frame(uint64_t number, uint64_t what)
 {
+	note((what ^ from) | 1, &(struct strike){sweep.part, number, FRAME}, FRAMES_MAX);
+}
+
+static void note_frames(const struct sim_world *world, unsigned host, const struct rep_event *event)
+{
+	const struct sim_host *h = &world->host[host];
+
+	from = (h->level == 0 ? 1u : h->child_count != 0 ? 2u : 3u) * 8;
+	from += event->kind == REP_EV_BUNDLE_FRAME ? 2 : event->link == REP_LINK_UP;
+	from *= 0x9e3779b97f4a7c15u;
+	sim_sweep_frame_each(event->frame, note_frame);
+}
+
+/* In the copy: the frame is another one, and what honest nodes never say is in order. */
+static void change_frame(struct sim_world *world, unsigned host, struct rep_event *event)
+{
+	size_t size;
+	uint8_t *made;
+
+	TR_ASSERT(event != NULL);
+	made = sim_sweep_frame_make(world, host, event->link, event->frame, sweep.now.call, &size);
+	event->frame = (struct tr_bytes){made, size}; /* lives as long as the copy */
+	world->is_astray = true;
+	sweep.has_struck = true;
+}
+
+void sim_sweep_begin(struct sim_world *world, unsigned host, struct rep_event *event)
+{
+	bool is_frame = event != NULL && (event->kind == REP_EV_FRAME || event->kind == REP_EV_BUNDLE_FRAME);
 	void *frame[FRAMES];
 
 	if (world->conf.sweep == NULL || sweep.is_copy)
@@ -187,12 +221,30 @@ void sim_sweep_begin(struct sim_world *world)
 	sweep.part++;
 	sweep.call = 0;
 	sweep.depth = backtrace(frame, FRAMES) - 1;
+	if (is_frame && !sweep.is_second)
+		note_frames(world, host, event);
 	if (sweep.only.part == sweep.part)
 		become(&sweep.only);
 	while (sweep.is_second && sweep.next < sweep.strike_count && sweep.strike[sweep.next].part == sweep.part)
 		if (copy(&sweep.strike[sweep.next++]))
 			break;
+	if (sweep.is_copy && sweep.now.what == FRAME)
+		change_frame(world, host, event);
 	sweep.in_core = true;
+}
+
+/* A frame that is wrong is no error of the step.  What it left is whole, also after a start. */
+_Noreturn static void end_frame(struct sim_world *world, unsigned host, int rc)
+{
+	if (rc != 0)
+		sim_fail(world, host, "sweep", "part %" PRIu64 ": frame %" PRIu64 " ends the step with %s", sweep.now.part,
+		    sweep.now.call, tr_err_code(rc));
+	sim_host_commit(world, host);
+	rep_check(world->host[host].node, &world->host[host].view);
+	sim_check_refold(world, host);
+	sim_host_crash(world, host, 1);
+	sim_host_boot(world, host);
+	exit(0);
 }
 
 void sim_sweep_end(struct sim_world *world, unsigned host, int rc)
@@ -205,11 +257,13 @@ void sim_sweep_end(struct sim_world *world, unsigned host, int rc)
 	if (!sweep.has_struck)
 		sim_fail(world, host, "sweep", "call %" PRIu64 " of part %" PRIu64 " is not there the second time",
 		    sweep.now.call, sweep.now.part);
+	if (sweep.now.what == FRAME)
+		end_frame(world, host, rc);
 	if (rc != 0)
 		return;
 	backtrace_symbols_fd(sweep.caller, sweep.caller_count, STDERR_FILENO);
 	sim_fail(world, host, "sweep", "part %" PRIu64 ": what call %" PRIu64 " said, %s, is not heard", sweep.now.part,
-	    sweep.now.call, sweep.now.is_store ? "the store is broken" : "there is no memory");
+	    sweep.now.call, sweep.now.what == STORE ? "the store is broken" : "there is no memory");
 }
 
 /* All have joined, and no row is spoilt that a part of the simulator was about to mend. */
@@ -226,7 +280,7 @@ void sim_sweep_struck(struct sim_world *world)
 	if (!sweep.is_copy || !sweep.has_struck || sweep.is_resting)
 		return;
 	sweep.is_resting = true;
-	if ((sweep.now.part + sweep.now.call) % REST_EVERY == 0 && can_rest(world))
+	if (sweep.now.what != FRAME && (sweep.now.part + sweep.now.call) % REST_EVERY == 0 && can_rest(world))
 		sim_world_rest(world);
 	exit(0); /* not _Exit: make cov counts at exit */
 }
@@ -257,7 +311,7 @@ static void run(struct sim_conf *conf, const char *what)
 		run_once(conf);
 	while (sweep.running > 0)
 		wait_one();
-	printf("  %s  %s: %" PRIu64 " calls failed in turn\n", sweep.failed == failed ? "ok  " : "FAIL", what, sweep.copies - copies);
+	printf("  %s  %s: %" PRIu64 " faults in turn\n", sweep.failed == failed ? "ok  " : "FAIL", what, sweep.copies - copies);
 }
 
 static int run_file(const struct sim_many *many, const char *path)
@@ -280,9 +334,12 @@ static int run_file(const struct sim_many *many, const char *path)
 
 int sim_sweep_run(struct sim_many *many, char *const *files, int file_count)
 {
+	char letter = '.'; /* of a call, f of a frame */
+
 	sweep.jobs = many->jobs;
-	if (many->strike != NULL && sscanf(many->strike, "%" SCNu64 ".%" SCNu64, &sweep.only.part, &sweep.only.call) != 2)
+	if (many->strike != NULL && sscanf(many->strike, "%" SCNu64 "%c%" SCNu64, &sweep.only.part, &letter, &sweep.only.call) != 3)
 		return 64;
+	sweep.only.what = letter == 'f' ? FRAME : STORE;
 	nomem_ask(ask_heap);
 	for (int i = 0; i < file_count; i++)
 		if (run_file(many, files[i]) != 0)

@@ -13,6 +13,10 @@
  * acknowledged, and some of the copies go on to rest, where every check is made.
  * Places stay known from one run to the next.
  *
+ * The same for frames: each field of each kind of frame is wrong once in each
+ * way (sweep_frame.h), from above, from below and on a stick.  In the copy this
+ * is no error, and what is committed loads again and folds again to the same.
+ *
  * Threads: none; one sweep in a process.
  */
 #ifndef TESTS_SIM_SWEEP_H
@@ -27,8 +31,8 @@ int sim_sweep_run(struct sim_many *many, char *const *files, int file_count);
 /* --- for host.c --- */
 /* badview's ask: what this call fails with. */
 int sim_sweep_store(void);
-/* Around each call of the core that may fail. */
-void sim_sweep_begin(struct sim_world *world);
+/* Around each call of the core that may fail.  event: NULL if it is none; its frame may be another one then. */
+void sim_sweep_begin(struct sim_world *world, unsigned host, struct rep_event *event);
 void sim_sweep_end(struct sim_world *world, unsigned host, int rc);
 /* The node is loaded again: a copy ends here. */
 void sim_sweep_struck(struct sim_world *world);
