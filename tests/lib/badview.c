@@ -4,7 +4,7 @@
 #include "tests/lib/nomem.h"
 
 /* What the store itself allocates is no allocation of the core. */
-#define INNER(call) \
+#define INNER(call, key, value) \
 	do { \
 		struct nomem_account *account_; \
 		int rc_; \
@@ -16,6 +16,8 @@
 		rc_ = (call); \
 		(void)nomem_charge(account_); \
 		nomem_hold(false); \
+		if (rc_ == 0 && bad->spoil != NULL && bad->spoil(key, value)) \
+			bad->failed = true; \
 		return rc_; \
 	} while (0)
 
@@ -38,7 +40,7 @@ static int get(void *ctx, enum rep_table table, struct tr_bytes key, struct tr_b
 {
 	struct badview *bad = ctx;
 
-	INNER(rep_get(&bad->inner, table, key, value));
+	INNER(rep_get(&bad->inner, table, key, value), NULL, value);
 }
 
 static int seek(void *ctx, enum rep_table table, struct tr_bytes from, bool after,
@@ -46,7 +48,7 @@ static int seek(void *ctx, enum rep_table table, struct tr_bytes from, bool afte
 {
 	struct badview *bad = ctx;
 
-	INNER(rep_seek(&bad->inner, table, from, after, key, value));
+	INNER(rep_seek(&bad->inner, table, from, after, key, value), key, value);
 }
 
 static int seek_before(void *ctx, enum rep_table table, struct tr_bytes before,
@@ -54,21 +56,21 @@ static int seek_before(void *ctx, enum rep_table table, struct tr_bytes before,
 {
 	struct badview *bad = ctx;
 
-	INNER(rep_seek_before(&bad->inner, table, before, key, value));
+	INNER(rep_seek_before(&bad->inner, table, before, key, value), key, value);
 }
 
 static int put(void *ctx, enum rep_table table, struct tr_bytes key, struct tr_bytes value)
 {
 	struct badview *bad = ctx;
 
-	INNER(rep_put(&bad->inner, table, key, value));
+	INNER(rep_put(&bad->inner, table, key, value), NULL, NULL);
 }
 
 static int del(void *ctx, enum rep_table table, struct tr_bytes key)
 {
 	struct badview *bad = ctx;
 
-	INNER(rep_del(&bad->inner, table, key));
+	INNER(rep_del(&bad->inner, table, key), NULL, NULL);
 }
 
 struct rep_view badview_over(struct badview *bad, const struct rep_view *inner)

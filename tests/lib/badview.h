@@ -16,6 +16,9 @@ struct badview {
 	int rc;
 	bool failed;
 	int (*ask)(void); /* at each call: what it fails with, or 0; NULL: nobody is asked */
+	/* With each row that is read, key and value (either may be NULL): it may
+	 * put another one in its place, then true; NULL: nobody is asked. */
+	bool (*spoil)(struct tr_bytes *key, struct tr_bytes *value);
 };
 
 /* bad lives as long as the view. */

@@ -51,6 +51,7 @@ void sim_host_view(struct sim_world *world, unsigned host)
 	h->attic_view = sim_attic_view(world, host);
 	h->core_view = badview_over(&h->bad, &h->attic_view);
 	h->bad.ask = world->conf.sweep != NULL ? sim_sweep_store : NULL;
+	h->bad.spoil = world->conf.sweep != NULL ? sim_sweep_row : NULL;
 }
 
 /* What the core allocates until core_end() may fail, and is on the host's account. */

@@ -9,6 +9,7 @@
 
 #include "tests/sim/oracle.h"
 #include "tests/sim/part.h"
+#include "tests/sim/sweep.h"
 
 #define REST_MS_MAX (6 * 3600 * 1000) /* virtual: time to come to rest after the last fault */
 #define LOOK_MS 5000

@@ -9,6 +9,7 @@
 #include "proto/err.h"
 
 #include "tests/sim/oracle.h"
+#include "tests/sim/sweep.h"
 
 #define LOOK_MS 1000
 

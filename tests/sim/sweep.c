@@ -19,11 +19,13 @@
 #define FRAMES 64         /* of a call stack */
 #define TIMES_MAX 4096u   /* a place fails the first time, the second, the fourth and so on up to here */
 #define FRAMES_MAX 1u     /* ... and a field once */
+#define ROWS_MAX 2u       /* a row so often */
 #define REST_EVERY 50     /* copies of which one goes on to rest */
 #define COPY_SECONDS_MAX 120
 
 struct place { uint64_t hash; unsigned times; };
-enum what { HEAP, STORE, FRAME };
+enum what { HEAP, STORE, FRAME, ROW /* and how it is spoilt */ };
+#define LETTERS "msf012345" /* of a strike: memory, store, frame, a way to spoil a row; for --strike */
 struct strike { uint64_t part, call; enum what what; };
 
 struct sim_sweep {
@@ -37,7 +39,7 @@ struct sim_sweep {
 	struct strike only;            /* the one to be seen again, without a copy; part 0: all */
 	void *caller[FRAMES];          /* of the call that failed */
 	int caller_count, depth;       /* depth: of the simulator's own stack */
-	uint64_t copies, failed;
+	uint64_t copies, failed, of[ROW + 1];
 	unsigned running, jobs;
 	struct { pid_t pid; struct strike strike; } copy[SIM_JOBS_MAX];
 	const char *what;              /* the run, for messages */
@@ -114,7 +116,7 @@ static bool ask(enum what what)
 		note(where(), &(struct strike){sweep.part, sweep.call, what}, TIMES_MAX);
 		nomem_hold(false);
 	}
-	if (!sweep.is_copy || sweep.call != sweep.now.call)
+	if (!sweep.is_copy || sweep.now.what != what || sweep.call != sweep.now.call)
 		return false;
 	sweep.has_struck = true;
 	nomem_hold(true);
@@ -133,6 +135,51 @@ int sim_sweep_store(void)
 	return ask(STORE) ? TR_E_IO : 0;
 }
 
+enum { EMPTY, SHORTER, LONGER, OTHER, WILD, SHORT_KEY, WAYS };
+
+static bool spoil(enum what how, struct tr_bytes *key, struct tr_bytes *value)
+{
+	static uint8_t row[TR_SEG_BYTES_MAX * 2];
+
+	if (how == ROW + SHORT_KEY) {
+		if (key == NULL || key->size == 0)
+			return false;
+		key->size--;
+		return true;
+	}
+	if (value == NULL || (value->size == 0 && how != ROW + LONGER) || value->size >= sizeof(row))
+		return false;
+	memcpy(row, value->data, value->size);
+	value->data = row;
+	switch (how - ROW) {
+	case EMPTY: value->size = 0; break;
+	case SHORTER: value->size--; break;
+	case LONGER: row[value->size++] = 0; break;
+	case OTHER: row[0]++; break;
+	default: memset(row, 0xff, value->size); break;
+	}
+	return true;
+}
+
+bool sim_sweep_row(struct tr_bytes *key, struct tr_bytes *value)
+{
+	uint64_t place;
+
+	if (!sweep.in_core || sweep.has_struck)
+		return false;
+	if (!sweep.is_second) {
+		nomem_hold(true);
+		place = where();
+		for (unsigned way = 0; way < WAYS; way++)
+			note((place + way * 0x9e3779b97f4a7c16u) | 1, &(struct strike){sweep.part, sweep.call, ROW + way}, ROWS_MAX);
+		nomem_hold(false);
+	}
+	if (!sweep.is_copy || sweep.now.what < ROW || sweep.call != sweep.now.call)
+		return false;
+	sweep.has_struck = true;
+	return spoil(sweep.now.what, key, value);
+}
+
 static void wait_one(void)
 {
 	unsigned i = 0;
@@ -148,7 +195,7 @@ static void wait_one(void)
 	if (status != 0)
 		fprintf(stderr, "sweep: %s failed%s; again: --sweep --strike %" PRIu64 "%c%" PRIu64 "\n", sweep.what,
 		    WIFSIGNALED(status) ? " with a signal" : "", sweep.copy[i].strike.part,
-		    sweep.copy[i].strike.what == FRAME ? 'f' : '.', sweep.copy[i].strike.call);
+		    (int)LETTERS[sweep.copy[i].strike.what], sweep.copy[i].strike.call);
 	sweep.failed += status != 0;
 	sweep.copy[i] = sweep.copy[--sweep.running];
 }
@@ -175,6 +222,7 @@ static bool copy(const struct strike *strike)
 		sweep.copy[sweep.running].pid = pid;
 		sweep.copy[sweep.running++].strike = *strike;
 		sweep.copies++;
+		sweep.of[strike->what < ROW ? strike->what : ROW]++;
 		return false;
 	}
 	become(strike);
@@ -259,11 +307,23 @@ void sim_sweep_end(struct sim_world *world, unsigned host, int rc)
 		    sweep.now.call, sweep.now.part);
 	if (sweep.now.what == FRAME)
 		end_frame(world, host, rc);
+	if (sweep.now.what >= ROW && rc == 0)
+		exit(0);
 	if (rc != 0)
 		return;
 	backtrace_symbols_fd(sweep.caller, sweep.caller_count, STDERR_FILENO);
 	sim_fail(world, host, "sweep", "part %" PRIu64 ": what call %" PRIu64 " said, %s, is not heard", sweep.now.part,
 	    sweep.now.call, sweep.now.what == STORE ? "the store is broken" : "there is no memory");
+}
+
+void sim_sweep_looked(struct sim_world *world, unsigned host)
+{
+	sweep.in_core = false;
+	if (!sweep.is_copy)
+		return;
+	rep_check(world->host[host].node, &world->host[host].view);
+	sim_host_crash(world, host, 1); /* what it left behind is counted */
+	exit(0);
 }
 
 /* All have joined, and no row is spoilt that a part of the simulator was about to mend. */
@@ -334,12 +394,12 @@ static int run_file(const struct sim_many *many, const char *path)
 
 int sim_sweep_run(struct sim_many *many, char *const *files, int file_count)
 {
-	char letter = '.'; /* of a call, f of a frame */
+	char letter;
 
 	sweep.jobs = many->jobs;
 	if (many->strike != NULL && sscanf(many->strike, "%" SCNu64 "%c%" SCNu64, &sweep.only.part, &letter, &sweep.only.call) != 3)
 		return 64;
-	sweep.only.what = letter == 'f' ? FRAME : STORE;
+	sweep.only.what = strchr(LETTERS, letter) != NULL ? (enum what)(strchr(LETTERS, letter) - LETTERS) : HEAP;
 	nomem_ask(ask_heap);
 	for (int i = 0; i < file_count; i++)
 		if (run_file(many, files[i]) != 0)
@@ -352,7 +412,9 @@ int sim_sweep_run(struct sim_many *many, char *const *files, int file_count)
 		snprintf(what, sizeof(what), "seed %" PRIu64, conf.seed);
 		run(&conf, what);
 	}
-	printf("sweep: %zu places; %" PRIu64 " passed, %" PRIu64 " failed\n", sweep.place_count, sweep.copies - sweep.failed, sweep.failed);
+	printf("sweep: %" PRIu64 " allocations, %" PRIu64 " calls of the store, %" PRIu64 " frames, %" PRIu64 " rows; %" PRIu64
+	    " passed, %" PRIu64 " failed\n", sweep.of[HEAP], sweep.of[STORE], sweep.of[FRAME], sweep.of[ROW],
+	    sweep.copies - sweep.failed, sweep.failed);
 	free(sweep.place);
 	free(sweep.strike);
 	return sweep.failed != 0;

@@ -17,6 +17,10 @@
  * way (sweep_frame.h), from above, from below and on a stick.  In the copy this
  * is no error, and what is committed loads again and folds again to the same.
  *
+ * And for rows: each that is read is, once from each place, another one than was
+ * written: nothing, shorter, longer, of another version, full of 0xff.  The node ends
+ * with an error or goes on; it does not read what is not there.
+ *
  * Threads: none; one sweep in a process.
  */
 #ifndef TESTS_SIM_SWEEP_H
@@ -31,9 +35,15 @@ int sim_sweep_run(struct sim_many *many, char *const *files, int file_count);
 /* --- for host.c --- */
 /* badview's ask: what this call fails with. */
 int sim_sweep_store(void);
+/* badview's spoil: the row may be another one. */
+bool sim_sweep_row(struct tr_bytes *key, struct tr_bytes *value);
 /* Around each call of the core that may fail.  event: NULL if it is none; its frame may be another one then. */
 void sim_sweep_begin(struct sim_world *world, unsigned host, struct rep_event *event);
 void sim_sweep_end(struct sim_world *world, unsigned host, int rc);
+/* All that a node tells people, asked for at the end of a run. */
+void sim_sweep_look(struct sim_world *world);
+/* Behind such a look, in place of sim_sweep_end(): a copy ends here. */
+void sim_sweep_looked(struct sim_world *world, unsigned host);
 /* The node is loaded again: a copy ends here. */
 void sim_sweep_struck(struct sim_world *world);
 
