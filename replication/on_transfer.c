@@ -316,8 +316,10 @@ static struct rep_op *transfer_op(struct rep_node *node, const struct rep_write 
 	add_int(op, REP_FIELD_MOVED_UNIT, (int64_t)unit->nid.v);
 	add(op, REP_FIELD_MOVED_PATH, REP_VALUE_TEXT, 0, path_of(unit));
 	for (size_t i = 0; i < w->value_count; i++)
-		if (w->values[i].field == REP_FIELD_REASON)
+		if (w->values[i].field == REP_FIELD_REASON) {
 			op->values[op->value_count++] = w->values[i];
+			break;
+		}
 	return op;
 }
 

@@ -327,6 +327,8 @@ void rep_on_write(struct rep_node *node, const struct rep_write *w)
 		r->rc = TR_E_FENCED;
 	} else if (node->is_full) {
 		r->rc = TR_E_FULL;
+	} else if (w->value_count > TR_FIELDS_MAX) {
+		r->rc = TR_E_LIMIT;
 	} else if (!repeated(node, w, r)) {
 		if (w->kind == TR_KIND_UNIT && w->move_to.v != 0) {
 			r->rc = rep_move_begin(node, w, r);

@@ -88,8 +88,10 @@ static int decide(struct rep_node *node, const struct rep_op *op, struct tr_nid 
 int rep_write_check(struct rep_node *node, const struct rep_op *op, struct tr_nid scope, uint8_t lane, struct rep_reply *r)
 {
 	struct rep_fold fold;
+	int rc = decide(node, op, scope, lane, &fold, r);
 
-	return decide(node, op, scope, lane, &fold, r);
+	/* also what only its bytes would tell: a text that is none, or too much of it */
+	return rc == 0 && rep_op_encode(op, node->seg_row, TR_OP_BYTES_MAX) == 0 ? TR_E_SIZE : rc;
 }
 
 int rep_write_op(struct rep_node *node, struct rep_op *op, struct tr_nid scope, uint8_t lane, struct rep_reply *r)

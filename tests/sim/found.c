@@ -108,6 +108,8 @@ void sim_found_reply(struct sim_world *world, unsigned host, const struct rep_re
 
 	if (reply->ticket < 1ull << 40 || joining >= world->host_count)
 		return;
+	if (reply->rc != 0 && world->is_astray)
+		return; /* the request was another one (sweep_event.c) */
 	if (reply->rc != 0)
 		sim_fail(world, host, "found", "invite: %s", tr_err_code(reply->rc));
 	world->host[joining].nid = reply->unit;

@@ -14,6 +14,7 @@
 
 #include "tests/sim/oracle.h"
 #include "tests/sim/scn.h"
+#include "tests/sim/sweep_event.h"
 #include "tests/sim/sweep_frame.h"
 
 #define FRAMES 64         /* of a call stack */
@@ -24,8 +25,8 @@
 #define COPY_SECONDS_MAX 120
 
 struct place { uint64_t hash; unsigned times; };
-enum what { HEAP, STORE, FRAME, ROW /* and how it is spoilt */ };
-#define LETTERS "msf012345" /* of a strike: memory, store, frame, a way to spoil a row; for --strike */
+enum what { HEAP, STORE, FRAME, EVENT, ROW /* and how it is spoilt */ };
+#define LETTERS "msfe012345" /* of a strike: memory, store, frame, event at a door, a way to spoil a row; for --strike */
 struct strike { uint64_t part, call; enum what what; };
 
 struct sim_sweep {
@@ -106,22 +107,34 @@ static void note(uint64_t hash, const struct strike *strike, unsigned times_max)
 	sweep.strike[sweep.strike_count++] = *strike;
 }
 
+/* What is allocated here is the sweep's own. */
+static struct nomem_account *out_of_core(void)
+{
+	nomem_hold(true);
+	return nomem_charge(NULL);
+}
+
+static void into_core(struct nomem_account *was)
+{
+	(void)nomem_charge(was);
+	nomem_hold(false);
+}
+
 static bool ask(enum what what)
 {
 	if (!sweep.in_core || sweep.has_struck)
 		return false;
 	sweep.call++;
 	if (!sweep.is_second) {
-		nomem_hold(true);
+		struct nomem_account *was = out_of_core();
+
 		note(where(), &(struct strike){sweep.part, sweep.call, what}, TIMES_MAX);
-		nomem_hold(false);
+		into_core(was);
 	}
 	if (!sweep.is_copy || sweep.now.what != what || sweep.call != sweep.now.call)
 		return false;
 	sweep.has_struck = true;
-	nomem_hold(true);
 	sweep.caller_count = backtrace(sweep.caller, FRAMES);
-	nomem_hold(false);
 	return true;
 }
 
@@ -168,11 +181,12 @@ bool sim_sweep_row(struct tr_bytes *key, struct tr_bytes *value)
 	if (!sweep.in_core || sweep.has_struck)
 		return false;
 	if (!sweep.is_second) {
-		nomem_hold(true);
+		struct nomem_account *was = out_of_core();
+
 		place = where();
 		for (unsigned way = 0; way < WAYS; way++)
 			note((place + way * 0x9e3779b97f4a7c16u) | 1, &(struct strike){sweep.part, sweep.call, ROW + way}, ROWS_MAX);
-		nomem_hold(false);
+		into_core(was);
 	}
 	if (!sweep.is_copy || sweep.now.what < ROW || sweep.call != sweep.now.call)
 		return false;
@@ -236,32 +250,43 @@ static void note_frame(uint64_t number, uint64_t what)
 	note((what ^ from) | 1, &(struct strike){sweep.part, number, FRAME}, FRAMES_MAX);
 }
 
-static void note_frames(const struct sim_world *world, unsigned host, const struct rep_event *event)
+static void note_event(uint64_t number, uint64_t what)
+{
+	note(((what ^ from) * 0x9e3779b97f4a7c15u) | 1, &(struct strike){sweep.part, number, EVENT}, FRAMES_MAX);
+}
+
+static void note_events(const struct sim_world *world, unsigned host, const struct rep_event *event)
 {
 	const struct sim_host *h = &world->host[host];
 
 	from = (h->level == 0 ? 1u : h->child_count != 0 ? 2u : 3u) * 8;
 	from += event->kind == REP_EV_BUNDLE_FRAME ? 2 : event->link == REP_LINK_UP;
 	from *= 0x9e3779b97f4a7c15u;
-	sim_sweep_frame_each(event->frame, note_frame);
+	if (event->kind == REP_EV_FRAME || event->kind == REP_EV_BUNDLE_FRAME)
+		sim_sweep_frame_each(event->frame, note_frame);
+	else
+		sim_sweep_event_each(event, note_event);
 }
 
-/* In the copy: the frame is another one, and what honest nodes never say is in order. */
-static void change_frame(struct sim_world *world, unsigned host, struct rep_event *event)
+/* In the copy: the frame or the request is another one, and what honest nodes never say is in order. */
+static void change_event(struct sim_world *world, unsigned host, struct rep_event *event)
 {
 	size_t size;
 	uint8_t *made;
 
 	TR_ASSERT(event != NULL);
-	made = sim_sweep_frame_make(world, host, event->link, event->frame, sweep.now.call, &size);
-	event->frame = (struct tr_bytes){made, size}; /* lives as long as the copy */
 	world->is_astray = true;
 	sweep.has_struck = true;
+	if (sweep.now.what == EVENT) {
+		sim_sweep_event_make(event, sweep.now.call);
+		return;
+	}
+	made = sim_sweep_frame_make(world, host, event->link, event->frame, sweep.now.call, &size);
+	event->frame = (struct tr_bytes){made, size}; /* lives as long as the copy */
 }
 
 void sim_sweep_begin(struct sim_world *world, unsigned host, struct rep_event *event)
 {
-	bool is_frame = event != NULL && (event->kind == REP_EV_FRAME || event->kind == REP_EV_BUNDLE_FRAME);
 	void *frame[FRAMES];
 
 	if (world->conf.sweep == NULL || sweep.is_copy)
@@ -269,27 +294,29 @@ void sim_sweep_begin(struct sim_world *world, unsigned host, struct rep_event *e
 	sweep.part++;
 	sweep.call = 0;
 	sweep.depth = backtrace(frame, FRAMES) - 1;
-	if (is_frame && !sweep.is_second)
-		note_frames(world, host, event);
+	if (event != NULL && !sweep.is_second)
+		note_events(world, host, event);
 	if (sweep.only.part == sweep.part)
 		become(&sweep.only);
 	while (sweep.is_second && sweep.next < sweep.strike_count && sweep.strike[sweep.next].part == sweep.part)
 		if (copy(&sweep.strike[sweep.next++]))
 			break;
-	if (sweep.is_copy && sweep.now.what == FRAME)
-		change_frame(world, host, event);
+	if (sweep.is_copy && (sweep.now.what == FRAME || sweep.now.what == EVENT))
+		change_event(world, host, event);
 	sweep.in_core = true;
 }
 
-/* A frame that is wrong is no error of the step.  What it left is whole, also after a start. */
-_Noreturn static void end_frame(struct sim_world *world, unsigned host, int rc)
+/* What is wrong from outside is no error of the step.  What it left is whole, also after a start. */
+_Noreturn static void end_event(struct sim_world *world, unsigned host, int rc)
 {
 	if (rc != 0)
-		sim_fail(world, host, "sweep", "part %" PRIu64 ": frame %" PRIu64 " ends the step with %s", sweep.now.part,
+		sim_fail(world, host, "sweep", "part %" PRIu64 ": event %" PRIu64 " ends the step with %s", sweep.now.part,
 		    sweep.now.call, tr_err_code(rc));
 	sim_host_commit(world, host);
-	rep_check(world->host[host].node, &world->host[host].view);
-	sim_check_refold(world, host);
+	if (sim_host_is_up(world, host) && !world->host[host].is_rotten) {
+		rep_check(world->host[host].node, &world->host[host].view);
+		sim_check_refold(world, host);
+	}
 	sim_host_crash(world, host, 1);
 	sim_host_boot(world, host);
 	exit(0);
@@ -305,8 +332,8 @@ void sim_sweep_end(struct sim_world *world, unsigned host, int rc)
 	if (!sweep.has_struck)
 		sim_fail(world, host, "sweep", "call %" PRIu64 " of part %" PRIu64 " is not there the second time",
 		    sweep.now.call, sweep.now.part);
-	if (sweep.now.what == FRAME)
-		end_frame(world, host, rc);
+	if (sweep.now.what == FRAME || sweep.now.what == EVENT)
+		end_event(world, host, rc);
 	if (sweep.now.what >= ROW && rc == 0)
 		exit(0);
 	if (rc != 0)
@@ -340,7 +367,7 @@ void sim_sweep_struck(struct sim_world *world)
 	if (!sweep.is_copy || !sweep.has_struck || sweep.is_resting)
 		return;
 	sweep.is_resting = true;
-	if (sweep.now.what != FRAME && (sweep.now.part + sweep.now.call) % REST_EVERY == 0 && can_rest(world))
+	if (sweep.now.what < FRAME && (sweep.now.part + sweep.now.call) % REST_EVERY == 0 && can_rest(world))
 		sim_world_rest(world);
 	exit(0); /* not _Exit: make cov counts at exit */
 }
@@ -412,8 +439,9 @@ int sim_sweep_run(struct sim_many *many, char *const *files, int file_count)
 		snprintf(what, sizeof(what), "seed %" PRIu64, conf.seed);
 		run(&conf, what);
 	}
-	printf("sweep: %" PRIu64 " allocations, %" PRIu64 " calls of the store, %" PRIu64 " frames, %" PRIu64 " rows; %" PRIu64
-	    " passed, %" PRIu64 " failed\n", sweep.of[HEAP], sweep.of[STORE], sweep.of[FRAME], sweep.of[ROW],
+	printf("sweep: %" PRIu64 " allocations, %" PRIu64 " calls of the store, %" PRIu64 " frames, %" PRIu64
+	    " requests, %" PRIu64 " rows; %" PRIu64
+	    " passed, %" PRIu64 " failed\n", sweep.of[HEAP], sweep.of[STORE], sweep.of[FRAME], sweep.of[EVENT], sweep.of[ROW],
 	    sweep.copies - sweep.failed, sweep.failed);
 	free(sweep.place);
 	free(sweep.strike);
