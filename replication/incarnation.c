@@ -8,19 +8,26 @@
 
 #define LEAP (1u << 24) /* half a year of one HEAD a second */
 
-static void leap(struct rep_node *node, const struct rep_fence *fence, const struct rep_fence *here)
+/* Nobody here knows how far the counters went.  The parent may know that of HEAD
+ * (WELCOME); a stick does not, and a parent that was put back, too, knows less
+ * than the top node. */
+static void leap(struct rep_node *node, uint64_t receipt_ctr)
 {
 	struct rep_unit *self = rep_unit_find(node, node->cert.nid);
 
-	/* Without a fence nobody here knows how far the counters went; the parent
-	 * may know that of HEAD (WELCOME), a stick does not. */
-	if (fence == NULL && self->head_ctr < UINT32_MAX / 2)
+	if (self->head_ctr < UINT32_MAX / 2)
 		self->head_ctr += LEAP;
-	else if (fence != NULL && fence->head_ctr > here->head_ctr && fence->head_ctr <= UINT32_MAX)
+	if (receipt_ctr < UINT32_MAX / 2)
+		rep_receipt_rebase(node, (uint32_t)receipt_ctr + LEAP);
+}
+
+static void catch_up(struct rep_node *node, const struct rep_fence *fence, const struct rep_fence *here)
+{
+	struct rep_unit *self = rep_unit_find(node, node->cert.nid);
+
+	if (fence->head_ctr > here->head_ctr && fence->head_ctr <= UINT32_MAX)
 		self->head_ctr = (uint32_t)fence->head_ctr;
-	if (fence == NULL && here->own_ops > 0 && here->receipt_ctr < UINT32_MAX / 2)
-		rep_receipt_rebase(node, (uint32_t)here->receipt_ctr + LEAP);
-	else if (fence != NULL && fence->receipt_sum > here->receipt_sum && fence->receipt_ctr <= UINT32_MAX)
+	if (fence->receipt_sum > here->receipt_sum && fence->receipt_ctr <= UINT32_MAX)
 		rep_receipt_rebase(node, (uint32_t)fence->receipt_ctr);
 }
 
@@ -52,14 +59,21 @@ bool rep_incarnation_doubt(struct rep_node *node, const struct rep_fence *fence)
 	struct rep_fence here;
 
 	rep_fence(node, &here);
-	leap(node, fence, &here);
+	if (fence != NULL)
+		catch_up(node, fence, &here);
+	else
+		leap(node, here.own_ops > 0 ? here.receipt_ctr : UINT32_MAX); /* a new store has said nothing */
 	/* Even an empty store may be a backup, made before the first op. */
 	return fence == NULL || fence->store != here.store || fence->inc != here.inc || fence->own_ops > here.own_ops;
 }
 
 void rep_incarnation_new(struct rep_node *node)
 {
+	struct rep_fence here;
+
 	rep_own_close_new(node);
+	rep_fence(node, &here);
+	leap(node, here.receipt_ctr); /* the fence went back, too, or it would have been noticed here */
 	rep_incarnation_begin(node);
 }
 

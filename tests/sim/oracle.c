@@ -289,6 +289,33 @@ static void adopt(void *arg, unsigned index, const struct rep_op *op, const stru
 	f->found += op->kind != TR_OP_NOTE;
 }
 
+struct sent { const struct tr_rec_id *copy; uint64_t ticket; bool found; };
+
+/* 52: moved_to */
+static void find_transfer(void *arg, unsigned index, const struct rep_op *op, const struct rep_cause *cause)
+{
+	struct sent *s = arg;
+
+	(void)index;
+	(void)cause;
+	if (op->kind != TR_OP_TRANSFER || is_actor(op->actor, s->ticket))
+		return;
+	for (size_t i = 0; i < op->value_count; i++)
+		s->found |= op->values[i].field == 52 && op->values[i].t.size == 16 &&
+			    memcmp(op->values[i].t.data, s->copy->b, 16) == 0;
+}
+
+/* It was sent there before, and its copy had not come: that alone is made again, under its id. */
+static bool is_copy_again(struct sim_world *world, unsigned host, const struct sim_write *w, const struct rep_reply *reply)
+{
+	struct sent sent = {&reply->id, w->ticket, false};
+	unsigned r = sim_oracle_rec(world, &reply->moved_from);
+
+	if (r != SIM_NONE)
+		sim_oracle_ops(world, host, r, find_transfer, &sent);
+	return sent.found;
+}
+
 static void adopt_rec(struct sim_world *world, unsigned host, struct sim_write *w, const struct tr_rec_id *id)
 {
 	struct find f = {.world = world, .write = w};
@@ -373,7 +400,8 @@ void sim_oracle_reply(struct sim_world *world, unsigned host, const struct rep_r
 	if (memcmp(&reply->directive_id, &none, sizeof(none)) != 0 && !w->has_rec)
 		adopt_directive(world, host, w, &reply->directive_id);
 	else if (memcmp(&reply->moved_from, &none, sizeof(none)) != 0) {
-		adopt_rec(world, host, w, &reply->moved_from);
+		if (!is_copy_again(world, host, w, reply))
+			adopt_rec(world, host, w, &reply->moved_from);
 		adopt_copy(world, host, w, &reply->id);
 	} else
 		adopt_rec(world, host, w, &reply->id);

@@ -218,6 +218,7 @@ static void our_own_lost_segment_opens_an_incarnation(void **state)
 {
 	uint8_t entry[512], out[1024];
 	struct rep_self before, after;
+	struct rep_fence was, is;
 	struct tr_bytes op, s;
 	struct rig_seg seg = {.author = RIG_TOP, .h = 2, .first = 1, .ops = &op, .count = 1, .serial = 1};
 	struct rig r;
@@ -225,6 +226,7 @@ static void our_own_lost_segment_opens_an_incarnation(void **state)
 	(void)state;
 	begin(&r);
 	rep_inspect_self(r.node, &before);
+	rep_fence(r.node, &was);
 	seg.log = (struct tr_log_id){r.party[RIG_TOP].nid, before.inc, r.party[RIG_STREET].nid, TR_LANE_R};
 	op = case_op(1, entry, sizeof(entry));
 	s = rig_segment(&r, &seg, out, sizeof(out), NULL);
@@ -233,6 +235,10 @@ static void our_own_lost_segment_opens_an_incarnation(void **state)
 	rep_inspect_self(r.node, &after);
 	assert_true(after.inc != before.inc);
 	assert_int_equal(after.own_ops, before.own_ops + 1);
+	/* how far its HEADs and RECEIPTs had gone it cannot know */
+	rep_fence(r.node, &is);
+	assert_true(is.head_ctr > was.head_ctr + 1000000);
+	assert_true(is.receipt_ctr > was.receipt_ctr + 1000000);
 	rig_end(&r);
 }
 
