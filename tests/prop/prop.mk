@@ -10,6 +10,9 @@ PROP_OBJS  := $(B)/tests/lib/fold.o $(B)/tests/lib/memview.o
 SEEDS      ?= 150
 SEED       ?=
 
+# Whole cores, and the walk over small histories.
+$(B)/tests/prop/prop_twice: $(addprefix $(B)/tests/,oracle/place.o small/walk.o small/alphabet.o)
+
 $(PROP_BINS): %: %.o $(PROP_OBJS) $(LIB_REP) $(LIB_PROTO)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB_REP) $(LIB_PROTO) $(call pkg,--libs,$(PKGS_PROTO)) -lunistring
