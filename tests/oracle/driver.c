@@ -12,7 +12,7 @@
  *     sync CHILD                              a connection with its parent
  *     write STICK FROM TO                     read STICK NODE [ANSWER]
  *     backup NODE [open]                      restore NODE
- *     show NODE LABEL
+ *     show NODE LABEL                         root NODE HOME LANE
  *
  * A LABEL is bound to the record that its first put makes; LABEL.NODE for the
  * targets of a directive.  FIELD=VALUE sets, FIELD+=VALUE adds to a set or
@@ -192,7 +192,8 @@ static void print_stamp(unsigned at, const struct tr_rec_id *id)
 	while (rep_record_op(n->node, &n->view, id, &cursor, &op, &cause, &serial) == 0)
 		if (cause.author.v == n->nid.v && cause.inc == self.inc && cause.dot.seq > best.dot.seq)
 			best = cause;
-	printf(",\"hlc\":%" PRIu64 ",\"clock\":%u,\"inc\":%" PRIu64, best.hlc.v, (unsigned)best.clockq, best.inc);
+	printf(",\"hlc\":%" PRIu64 ",\"clock\":%u,\"inc\":%" PRIu64 ",\"seq\":%" PRIu64, best.hlc.v, (unsigned)best.clockq,
+	    best.inc, best.dot.seq);
 }
 
 static void bind_targets(unsigned at, const char *label, const struct tr_rec_id *directive)
@@ -200,6 +201,8 @@ static void bind_targets(unsigned at, const char *label, const struct tr_rec_id 
 	struct tr_rec_id ids[PLACE_NODES];
 	size_t n = rep_find_directive(&place.n[at].view, directive, NULL, ids, PLACE_NODES);
 
+	labels_add(&labels, label, directive, TR_KIND_DIRECTIVE);
+	show_hex("directive", directive->b, sizeof(directive->b));
 	printf(",\"records\":[");
 	for (size_t i = 0; i < n; i++) {
 		char name[LABEL_MAX + 4];
@@ -209,6 +212,7 @@ static void bind_targets(unsigned at, const char *label, const struct tr_rec_id 
 		(void)snprintf(name, sizeof(name), "%s.%u", label, show_node(&place, record.scope));
 		labels_add(&labels, name, &ids[i], record.kind);
 		printf("%s{\"label\":\"%s\"", i != 0 ? "," : "", name);
+		show_hex("id", ids[i].b, sizeof(ids[i].b));
 		print_stamp(at, &ids[i]);
 		printf("}");
 	}
@@ -227,8 +231,10 @@ static void write_and_answer(unsigned at, struct put *put)
 	if (r->rc == 0 && put->write.target_count > 0) {
 		bind_targets(at, put->label, &r->directive_id);
 	} else if (r->rc == 0) {
-		if (r->created)
+		if (r->created) {
 			labels_add(&labels, put->label, &r->id, put->write.kind);
+			show_hex("id", r->id.b, sizeof(r->id.b));
+		}
 		printf(",\"created\":%s,\"unchanged\":%s,\"version\":%u", r->created ? "true" : "false",
 		    r->unchanged ? "true" : "false", r->version);
 		if (!r->unchanged)
@@ -356,6 +362,16 @@ static void do_show(char **word, size_t count)
 	show_record(&place, node_of(word[1]), &labels, id, &record);
 }
 
+static void do_root(char **word, size_t count)
+{
+	unsigned lane = (unsigned)(word[3][0] - '0');
+
+	(void)count;
+	if (lane != TR_LANE_X && lane != TR_LANE_R)
+		bad("no lane of records", word[3]);
+	show_root(&place, node_of(word[1]), &labels, place.n[node_of(word[2])].nid, (uint8_t)lane, &record);
+}
+
 static void do_time(char **word, size_t count)
 {
 	if (strcmp(word[0], "skew") == 0)
@@ -393,7 +409,8 @@ static void command(char *line)
 		void (*run)(char **word, size_t count);
 	} commands[] = {{"wait", 2, do_time}, {"skew", 3, do_time}, {"put", 4, do_put}, {"look", 4, do_look},
 	    {"settle", 4, do_settle}, {"sync", 2, do_sync}, {"write", 4, do_stick}, {"read", 3, do_stick},
-	    {"backup", 2, do_store}, {"restore", 2, do_store}, {"show", 3, do_show}};
+	    {"backup", 2, do_store}, {"restore", 2, do_store}, {"show", 3, do_show},
+	    {"root", 4, do_root}};
 	char *word[WORDS_MAX], *save = NULL;
 	size_t count = 0;
 

@@ -5,6 +5,8 @@ of the question.  Nothing is folded, nothing is kept up to date.  Written from d
 section 5, docs/records.md and the tables of the record kinds; it shares no code with the core.
 """
 
+from canon import FIELD as NUMBER, Canon, root
+
 PARENT = [None, 0, 0, 1, 1, 2]
 LEVEL = [0, 1, 1, 2, 2, 2]
 NODES = range(len(PARENT))
@@ -43,6 +45,8 @@ FIELDS = {
         "progress": ("list", None), "percent": ("list", None),
     },
 }
+# What the machine writes into a directive.
+ORIGIN = {"directive": {"directive_id", "targets_n", "target", "issuer"}}
 NUMBERS = {"code_version", "satisfaction", "lat", "lon", "limit_value", "due_at", "at", "until", "visits", "valid_from", "valid_until", "percent"}
 CREATOR = {"case": "INTAKE", "staff": "ROSTER", "directive": "DIRECT"}
 FIRST = {"case": "reported", "staff": None, "directive": "issued"}
@@ -94,7 +98,7 @@ class Op:
         self.number, self.author, self.record, self.creates = number, author, record, creates
         self.actor, self.imported, self.seen = actor, imported, seen
         self.values = values        # [(field, act, value)]
-        self.hlc = self.clock = self.inc = 0
+        self.hlc = self.clock = self.inc = self.seq = 0
         self.restores = False       # brought back a state: its author handled nothing
         self.status = None          # the step that it makes
         self.cells = {}             # count fields: running total of its author
@@ -114,7 +118,7 @@ class Op:
 class Record:
     def __init__(self, label, kind, home, targets=()):
         self.label, self.kind, self.home, self.ops = label, kind, home, []
-        self.origin = {"directive_id": "?", "targets_n": len(targets), "target": str(home)} if kind == "directive" else {}
+        self.origin = {"directive_id": label.rpartition(".")[0], "targets_n": len(targets), "target": str(home)} if kind == "directive" else {}
 
 
 # ---- what is shown ----
@@ -175,6 +179,10 @@ def elements(ops, field):
 def items(ops, field):
     found = [(op, v) for op in ops for f, act, v in op.values if f == field and act == "+"]
     return sorted(found, key=lambda pair: (pair[0].hlc, pair[0].dot()))
+
+
+def percent_of(op):
+    return next((v for f, _, v in op.values if f == "percent"), -1)
 
 
 def cells(ops, field):
@@ -326,6 +334,7 @@ class Tree:
     def __init__(self):
         self.records, self.known, self.count = {}, [set() for _ in NODES], 0
         self.looked, self.sticks, self.backups, self.stamps = set(), {}, {}, {}
+        self.ids = {}    # label -> id, an input
         self.made = []   # ops of the last write, for their stamps
 
     def ops(self, node, record):
@@ -418,7 +427,7 @@ class Tree:
             shown = winner(candidates(ops, group), next(r for r, g in fields.values() if g == group), record.kind)
             whole = {f: v for f, v in (shown.group(group) if shown else {}).items() if v is not None}
             whole.update({f: v for f, _, v in values if fields[f][1] == group})
-            kept += [(f, "=", v) for f, v in whole.items()]
+            kept += [(f, "=", whole[f]) for f in sorted(whole, key=NUMBER[record.kind].get)]
         return kept
 
     def side_by_side(self, node, record, group):
@@ -447,9 +456,9 @@ class Tree:
             return {"rc": no.code, "why": WHY[no.why]}
         return {"rc": "", "created": False, "unchanged": False, "version": len(self.ops(node, record))}
 
-    def known_as(self, op, hlc, clock, inc):
-        """The clock and the incarnation are inputs: they come with the answer."""
-        op.hlc, op.clock, op.inc = hlc, clock, inc
+    def known_as(self, op, hlc, clock, inc, seq):
+        """The clock, the incarnation and the place in the log are inputs: they come with the answer."""
+        op.hlc, op.clock, op.inc, op.seq = hlc, clock, inc, seq
         before = [other for other in op.record.ops if op.saw(other)]
         for field in op.cells:
             op.cells[field] += cells(before, field).get((op.author, inc), 0)
@@ -490,6 +499,61 @@ class Tree:
             self.write(answer, node, source)
         return {}
 
+    # ---- as bytes: what canon.py asks ----
+
+    @staticmethod
+    def group_of(kind, field):
+        if field in ORIGIN.get(kind, ()):
+            return "origin"
+        return FIELDS[kind][field][1]
+
+    @staticmethod
+    def groups(kind):
+        return {g for rule, g in FIELDS[kind].values() if g and rule != "flow"}
+
+    @staticmethod
+    def rule_of(kind, field):
+        return FIELDS[kind][field][0] if field in FIELDS[kind] else "fixed"
+
+    @staticmethod
+    def side(record, ops, group):
+        side = candidates(ops, group)
+        return [creator(ops)] if group == "origin" and record.origin and not side else side
+
+    @staticmethod
+    def alive(ops):
+        return alive(ops)
+
+    @staticmethod
+    def adds(ops, field):
+        """Adding again takes the place of what was seen, as taking away does."""
+        touch = [(op, v) for op in ops for f, _, v in op.values if f == field]
+        return [(op, v) for op in ops for f, act, v in op.values if f == field and act == "+"
+                and not any(x == v and later.saw(op) for later, x in touch)]
+
+    @staticmethod
+    def listed(ops, field):
+        return [(op, at, v, percent_of(op)) for op in ops for at, (f, act, v) in enumerate(op.values) if f == field and act == "+"]
+
+    @staticmethod
+    def counted(ops, field):
+        best = {}
+        for op in ops:
+            if field in op.cells:
+                cell = op.author, op.inc
+                if cell not in best or (op.cells[field], -op.seq) > (best[cell].cells[field], -best[cell].seq):
+                    best[cell] = op
+        return [(op, op.cells[field]) for op in best.values()]
+
+    def canon(self, node, record):
+        return Canon(record, self.ops(node, record), self, self.ids, LEVEL)
+
+    def root(self, node, home, lane):
+        """Of all that the node has in one domain."""
+        found = [self.canon(node, r) for r in self.records.values() if r.home == home and self.ops(node, r)
+                 and (2 if r.kind == "directive" else 3) == lane]
+        return {"count": len(found), "root": root(found, home, lane).hex()}
+
     # ---- the question ----
 
     def show(self, node, label):
@@ -509,6 +573,7 @@ class Tree:
             rows = self.rows(ops, field, rule)
             if rows:
                 answer["rows"][field] = rows
+        answer["hash"] = self.canon(node, record).hash().hex()
         return answer
 
     @staticmethod
@@ -532,5 +597,5 @@ class Tree:
             return [{"by": author, "i": total} for (author, _), total in sorted(cells(ops, field).items())]
         if rule == "list" and field != "percent":
             return [{"by": op.author, "actor": op.actor, "text": text,
-                     "percent": next((v for f, _, v in op.values if f == "percent"), -1)} for op, text in items(ops, field)]
+                     "percent": percent_of(op)} for op, text in items(ops, field)]
         return []

@@ -3,10 +3,12 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "proto/err.h"
 #include "proto/wire.h"
+#include "replication/ckpt.h"
 
 #define CANDS_MAX 64
 
@@ -216,8 +218,43 @@ void show_record(const struct place *p, unsigned at, const struct labels *l, con
 	fields(&s);
 	rc = rep_record_state_hash(rec, s.view, &hash);
 	TR_ASSERT(rc == 0);
-	printf(",\"hash\":\"");
-	for (size_t i = 0; i < 8; i++)
-		printf("%02x", hash.b[i]);
-	printf("\"}\n");
+	show_hex("hash", hash.b, sizeof(hash.b));
+	printf("}\n");
+}
+
+void show_hex(const char *name, const uint8_t *data, size_t size)
+{
+	printf(",\"%s\":\"", name);
+	for (size_t i = 0; i < size; i++)
+		printf("%02x", data[i]);
+	printf("\"");
+}
+
+static int by_id(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct tr_rec_id));
+}
+
+void show_root(const struct place *p, unsigned at, const struct labels *l, struct tr_nid home, uint8_t lane,
+    struct rep_record *rec)
+{
+	struct tr_rec_id ids[LABELS_MAX];
+	struct rep_ckpt_root all;
+	struct tr_hash hash;
+
+	for (size_t i = 0; i < l->count; i++)
+		ids[i] = l->item[i].id;
+	qsort(ids, l->count, sizeof(ids[0]), by_id);
+	rep_ckpt_root_begin(&all);
+	for (size_t i = 0; i < l->count; i++) {
+		if (rep_record_find(rec, &p->n[at].view, &ids[i]) != 0 || rec->scope.v != home.v || rec->lane != lane)
+			continue;
+		if (rep_record_state_hash(rec, &p->n[at].view, &hash) != 0)
+			TR_UNREACHABLE("a record without a state");
+		rep_ckpt_root_add(&all, rec, &hash);
+	}
+	rep_ckpt_root_end(&all, home, lane, &hash);
+	printf("{\"count\":%" PRIu64, all.records);
+	show_hex("root", hash.b, sizeof(hash.b));
+	printf("}\n");
 }

@@ -26,5 +26,10 @@ unsigned show_node(const struct place *p, struct tr_nid nid);
 /* rec: scratch. */
 void show_record(const struct place *p, unsigned at, const struct labels *l, const struct tr_rec_id *id,
     struct rep_record *rec);
+/* ,"name":"00ff" */
+void show_hex(const char *name, const uint8_t *data, size_t size);
+/* The root of a domain as of what the node has, by the code of the checkpoints. */
+void show_root(const struct place *p, unsigned at, const struct labels *l, struct tr_nid home, uint8_t lane,
+    struct rep_record *rec);
 
 #endif
