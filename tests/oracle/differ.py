@@ -72,6 +72,20 @@ def options(words):
     return values_of(rest), more
 
 
+def policy_of(words):
+    """KIND.FIELD=RULE, KIND@STATUS=RANK."""
+    rules, ranks = {}, {}
+    for word in words:
+        name, _, value = word.partition("=")
+        if "@" in name:
+            kind, _, status = name.partition("@")
+            ranks.setdefault(kind, {})[status] = int(value)
+        else:
+            kind, _, field = name.partition(".")
+            rules[kind, FIELDS[kind][field][1]] = value
+    return rules, ranks
+
+
 class Pair:
     """Core and oracle, side by side."""
 
@@ -109,6 +123,8 @@ class Pair:
             return tree.restore(int(words[1]))
         if what == "show":
             return tree.show(int(words[1]), words[2])
+        if what == "policy":
+            return tree.policy(int(words[1]), *policy_of(words[2:]))
         if what == "root":
             return tree.root(int(words[1]), int(words[2]), int(words[3]))
         return {}
@@ -169,6 +185,8 @@ class Writer:
                 self.stick()
             elif dice < 0.97:
                 self.store()
+            elif dice < 0.975 and not any(0 in pair for pair in self.doubted):
+                self.pair.do(self.policy())
             elif dice < 0.985:
                 self.pair.do(f"show {self.rng.choice(NODES)} {self.label()}")
             else:
@@ -325,6 +343,16 @@ class Writer:
             values["reason"] = "because"
         words = [f"{f}={'' if v is None else v}" for f, v in values.items()]
         self.pair.do(" ".join([f"settle {node} {label} {group}", *words]) + self.by())
+
+    def policy(self):
+        """Of the top node; now and then of another, which has no right to."""
+        words = []
+        for kind, field in self.rng.sample([("case", "title"), ("case", "category"), ("case", "grid"), ("case", "priority"),
+                                            ("case", "assignee"), ("case", "duplicate_of"), ("staff", "post"), ("directive", "due_at")], 3):
+            words.append(f"{kind}.{field}={self.rng.choice(['auth', 'ground', 'lww', 'ask'])}")
+        for kind in ("case", "directive"):
+            words += [f"{kind}@{status}={self.rng.randrange(1, 100)}" for status in self.rng.sample(list(RANK[kind]), 3)]
+        return " ".join([f"policy {0 if self.rng.random() < 0.9 else self.rng.choice(NODES)}", *words])
 
     def name(self):
         self.number += 1

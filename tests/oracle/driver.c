@@ -9,6 +9,7 @@
  *     put NODE KIND LABEL [home=NODE] [imported] [by=ACTOR] [to=NODE,NODE] FIELD=VALUE ...
  *     look NODE LABEL GROUP                   a person looks at a conflict
  *     settle NODE LABEL GROUP FIELD=VALUE ... and decides on what was looked at
+ *     policy NODE KIND.FIELD=RULE ... KIND@STATUS=RANK ...
  *     sync CHILD                              a connection with its parent
  *     write STICK FROM TO                     read STICK NODE [ANSWER]
  *     backup NODE [open]                      restore NODE
@@ -372,6 +373,44 @@ static void do_root(char **word, size_t count)
 	show_root(&place, node_of(word[1]), &labels, place.n[node_of(word[2])].nid, (uint8_t)lane, &record);
 }
 
+static void policy_part(struct rep_policy_doc *doc, const char *word)
+{
+	const char *equal = strchr(word, '='), *mark = strpbrk(word, ".@");
+	uint8_t kind = mark != NULL ? rep_schema_kind(word, (size_t)(mark - word)) : 0;
+	const struct rep_field *f;
+
+	if (equal == NULL || mark == NULL || mark > equal)
+		bad("not a part of a policy", word);
+	f = *mark == '@' ? rep_schema_by_name(kind, "status", 6) : rep_schema_by_name(kind, mark + 1, (size_t)(equal - mark - 1));
+	if (f == NULL)
+		bad("no such field", word);
+	if (*mark == '@')
+		doc->rank[doc->rank_count++] = (struct rep_policy_rank){.kind = kind,
+		    .status = (uint32_t)rep_schema_value(f, mark + 1, (size_t)(equal - mark - 1)),
+		    .rank = (uint32_t)strtoul(equal + 1, NULL, 10)};
+	else
+		doc->rule[doc->rule_count++] = (struct rep_policy_rule){.kind = kind, .field = f->id,
+		    .merge = rep_policy_merge_of(equal + 1, strlen(equal + 1))};
+}
+
+static void do_policy(char **word, size_t count)
+{
+	static struct rep_policy_doc doc;
+	struct rep_policy_send send = {.doc = &doc};
+	struct rep_event event = {.kind = REP_EV_POLICY, .policy = &send};
+	unsigned at = node_of(word[1]);
+	const struct rep_reply *r = &place.n[at].reply;
+
+	memset(&doc, 0, sizeof(doc));
+	for (size_t i = 2; i < count && i < TR_POLICY_RULES_MAX; i++)
+		policy_part(&doc, word[i]);
+	place_step(&place, at, &event);
+	printf("{\"rc\":\"%s\"", r->rc == 0 ? "" : tr_err_code(r->rc));
+	if (r->rc == 0)
+		printf(",\"version\":%u", r->version);
+	printf("}\n");
+}
+
 static void do_time(char **word, size_t count)
 {
 	if (strcmp(word[0], "skew") == 0)
@@ -410,7 +449,7 @@ static void command(char *line)
 	} commands[] = {{"wait", 2, do_time}, {"skew", 3, do_time}, {"put", 4, do_put}, {"look", 4, do_look},
 	    {"settle", 4, do_settle}, {"sync", 2, do_sync}, {"write", 4, do_stick}, {"read", 3, do_stick},
 	    {"backup", 2, do_store}, {"restore", 2, do_store}, {"show", 3, do_show},
-	    {"root", 4, do_root}};
+	    {"root", 4, do_root}, {"policy", 3, do_policy}};
 	char *word[WORDS_MAX], *save = NULL;
 	size_t count = 0;
 

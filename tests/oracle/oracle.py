@@ -115,6 +115,16 @@ class Op:
         return found or None
 
 
+class Policy:
+    """A document of the top node: other rules for groups, other ranks.  Held and passed on like an op."""
+
+    def __init__(self, number, version, rules, ranks):
+        self.number, self.version, self.rules, self.ranks = number, version, rules, ranks
+
+    def rule(self, kind, group, rule):
+        return self.rules.get((kind, group), rule)
+
+
 class Record:
     def __init__(self, label, kind, home, targets=()):
         self.label, self.kind, self.home, self.ops = label, kind, home, []
@@ -123,28 +133,30 @@ class Record:
 
 # ---- what is shown ----
 
-def order(rule, kind):
+def order(rule, kind, policy):
     """Names and keys of what decides between two values, first to last; the larger key wins."""
+    ranks = {**RANK.get(kind, {}), **(policy.ranks.get(kind, {}) if policy else {})}
     level = LEVEL.__getitem__
     root = ("nearest to the root", lambda op: -level(op.author))
     ground = ("nearest to the ground", lambda op: level(op.author))
     time = ("the later one", lambda op: op.hlc)
     clock = ("a clock that was set", lambda op: op.clock > 0)
-    rank = ("rank of the status", lambda op: RANK[kind][op.status])
+    rank = ("rank of the status", lambda op: ranks[op.status])
     author = ("order of authors", Op.dot)
     return {"fixed": [root, time, author], "auth": [root, time, author], "ground": [ground, time, author],
             "flow": [rank, root, time, author], "lww": [clock, time, root, author], "ask": [clock, time, root, author]}[rule]
 
 
-def winner(ops, rule, kind):
-    keys = order(rule, kind)
+def winner(ops, rule, kind, policy=None):
+    """Without a policy: for verdicts, which none touches."""
+    keys = order(rule, kind, policy)
     return max(ops, key=lambda op: [key(op) for _, key in keys]) if ops else None
 
 
-def decided_by(ops, rule, kind):
+def decided_by(ops, rule, kind, policy):
     if len(ops) < 2:
         return "the only value"
-    keys = order(rule, kind)
+    keys = order(rule, kind, policy)
     first, second = sorted(ops, key=lambda op: [key(op) for _, key in keys])[:-3:-1]
     return next(name for name, key in keys if key(first) != key(second))
 
@@ -162,9 +174,9 @@ def alive(ops):
     return unseen([op for op in ops if op.status is not None])
 
 
-def is_shown(ops, kind, step):
+def is_shown(ops, kind, step, policy):
     """The step that is shown says all of that already: the same status, reason, time."""
-    shown = winner(alive(ops), "flow", kind)
+    shown = winner(alive(ops), "flow", kind, policy)
     now = {**(shown.group("status") or {}), "status": shown.status} if shown else {}
     return all(now.get(field) == value for field, value in step.items())
 
@@ -335,6 +347,7 @@ class Tree:
         self.records, self.known, self.count = {}, [set() for _ in NODES], 0
         self.looked, self.sticks, self.backups, self.stamps = set(), {}, {}, {}
         self.ids = {}    # label -> id, an input
+        self.policies = [Policy(0, 0, {}, {})]
         self.made = []   # ops of the last write, for their stamps
 
     def ops(self, node, record):
@@ -395,22 +408,22 @@ class Tree:
         ops = self.ops(node, record)
         if not ops:
             raise Refused("TR-E-NOREC")
-        kept = self.changes(record, ops, values)
+        kept = self.changes(node, record, ops, values)
         if kept:
             self.add(self.op(node, record, False, by, imported, kept))
         return {"rc": "", "created": False, "unchanged": not kept, "version": len(ops) + bool(kept)}
 
-    @staticmethod
-    def changes(record, ops, values):
+    def changes(self, node, record, ops, values):
         """Without what is shown already; whole groups, so that no mixture can come of it."""
-        fields, kept, groups = FIELDS[record.kind], [], []
+        fields, kept, groups, policy = FIELDS[record.kind], [], [], self.policy_of(node)
         for field, act, value in values:
             rule, group = fields[field]
-            shown = winner(candidates(ops, group), rule, record.kind) if group and rule != "flow" else None
+            by = policy.rule(record.kind, group, rule)
+            shown = winner(candidates(ops, group), by, record.kind, policy) if group and rule != "flow" else None
             now = shown.group(group).get(field) if shown else None
             if rule == "flow":
                 step = {f: v for f, _, v in values if fields[f][0] == "flow"}
-                if "status" not in step or len(alive(ops)) > 1 or not is_shown(ops, record.kind, step):
+                if "status" not in step or len(alive(ops)) > 1 or not is_shown(ops, record.kind, step, policy):
                     kept.append((field, act, value))
             elif rule == "set":
                 if (value in elements(ops, field)) == (act == "-"):
@@ -424,7 +437,8 @@ class Tree:
             elif (value != now or len(candidates(ops, group)) > 1) and group not in groups:
                 groups.append(group)
         for group in groups:
-            shown = winner(candidates(ops, group), next(r for r, g in fields.values() if g == group), record.kind)
+            by = policy.rule(record.kind, group, next(r for r, g in fields.values() if g == group))
+            shown = winner(candidates(ops, group), by, record.kind, policy)
             whole = {f: v for f, v in (shown.group(group) if shown else {}).items() if v is not None}
             whole.update({f: v for f, _, v in values if fields[f][1] == group})
             kept += [(f, "=", whole[f]) for f in sorted(whole, key=NUMBER[record.kind].get)]
@@ -463,6 +477,23 @@ class Tree:
         for field in op.cells:
             op.cells[field] += cells(before, field).get((op.author, inc), 0)
 
+    # ---- policy ----
+
+    def policy_of(self, node):
+        return max((p for p in self.policies if p.number == 0 or p.number in self.known[node]), key=lambda p: p.version)
+
+    def policy(self, node, rules, ranks):
+        """It replaces what was before; the version is the next one."""
+        old = self.policy_of(node)
+        if node != 0:
+            return {"rc": "TR-E-AUTH"}
+        if old.version > 0 and (old.rules, old.ranks) == (rules, ranks):
+            return {"rc": "", "version": old.version}
+        self.count += 1
+        self.policies.append(Policy(self.count, old.version + 1, rules, ranks))
+        self.known[node].add(self.count)
+        return {"rc": "", "version": old.version + 1}
+
     # ---- stores ----
 
     def backup(self, node):
@@ -477,9 +508,9 @@ class Tree:
     # ---- exchange ----
 
     def shared(self, a, b):
-        """Ops of the scopes that both may hold: those below the lower one."""
+        """Ops of the scopes that both may hold: those below the lower one; and policies go to all."""
         lower = a if LEVEL[a] > LEVEL[b] else b
-        return {op.number for record in self.records.values() if under(record.home, lower) for op in record.ops}
+        return {p.number for p in self.policies} | {op.number for record in self.records.values() if under(record.home, lower) for op in record.ops}
 
     def sync(self, child):
         parent = PARENT[child]
@@ -561,14 +592,15 @@ class Tree:
         ops = self.ops(node, record)
         if not ops:
             return {"rc": "TR-E-NOTFOUND"}
-        shown = winner(alive(ops), "flow", record.kind)
+        policy = self.policy_of(node)
+        shown = winner(alive(ops), "flow", record.kind, policy)
         answer = {"rc": "", "home": record.home, "version": len(ops), "violations": 0, "groups": {}, "rows": {},
                   "steps": sum(op.creates or op.status is not None for op in ops)}
         answer["alive"] = [
             {"by": op.author, "shown": op is shown, "actor": op.actor, "values": {"status": op.status, **(op.group("status") or {})}}
             for op in sorted(alive(ops), key=Op.dot)]
         for group, rule in {g: r for r, g in FIELDS[record.kind].values() if g and r != "flow"}.items():
-            self.show_group(answer, record, ops, group, rule)
+            self.show_group(answer, record, ops, group, policy.rule(record.kind, group, rule), policy)
         for field, (rule, _) in FIELDS[record.kind].items():
             rows = self.rows(ops, field, rule)
             if rows:
@@ -577,15 +609,15 @@ class Tree:
         return answer
 
     @staticmethod
-    def show_group(answer, record, ops, group, rule):
+    def show_group(answer, record, ops, group, rule, policy):
         side = candidates(ops, group)
         origin = record.origin if group == "origin" else {}
         if origin and not side:
             side = [creator(ops)]
         if not side:
             return
-        best = winner(side, rule, record.kind)
-        answer["groups"][group] = {"rule": decided_by(side, rule, record.kind), "candidates": [
+        best = winner(side, rule, record.kind, policy)
+        answer["groups"][group] = {"rule": decided_by(side, rule, record.kind, policy), "candidates": [
             {"by": op.author, "shown": op is best, "values": {**origin, **(op.group(group) or {})}}
             for op in sorted(side, key=Op.dot)]}
 

@@ -206,8 +206,10 @@ void show_record(const struct place *p, unsigned at, const struct labels *l, con
 {
 	struct scene s = {p, l, rec, &p->n[at].view};
 	struct tr_hash hash;
-	int rc = rep_record_find(rec, s.view, id);
+	int rc;
 
+	rec->policy = rep_policy_of(p->n[at].node);
+	rc = rep_record_find(rec, s.view, id);
 	if (rc != 0) {
 		printf("{\"rc\":\"%s\"}\n", tr_err_code(rc));
 		return;
