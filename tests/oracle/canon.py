@@ -20,7 +20,7 @@ FIELD = {
                   "status": 40, "at": 41, "reason": 43, "progress": 61, "percent": 62},
 }
 # A group has the number of its smallest field.
-GROUP = {"case": {"origin": 1, "class": 10, "place": 20, "assignment": 31, "status": 40, "came": 55}, "staff": {"origin": 1, "validity": 14},
+GROUP = {"case": {"origin": 1, "class": 10, "place": 20, "assignment": 31, "status": 40, "came": 55}, "staff": {"origin": 1, "validity": 14, "status": 40},
          "directive": {"origin": 1, "due": 20, "status": 40}}
 STATUS = {"case": "reported filed returned dispatched suspended handling rework handled self_handled verified closed duplicate reopened voided "
                   "moved".split(),
@@ -75,6 +75,41 @@ def values(kind, pairs, ids):
     return out
 
 
+def group_values(op, group):
+    """In the order in which they were written; a step says its status first."""
+    kind = op.record.kind
+    number_of = group_number(kind, group)
+    found = [(f, v) for f, act, v in op.values if act == "=" and f != "status" and smallest(kind, f) == number_of]
+    if group == "status":
+        found = ([("status", op.status)] if op.status is not None else []) + found
+    return found + (list(op.record.origin.items()) if group == "origin" and op.creates else [])
+
+
+def smallest(kind, field):
+    """Number of a field's group."""
+    at = FIELD[kind][field]
+    for first, last in {"case": [(1, 4), (10, 13), (20, 21), (31, 37), (40, 46), (52, 54), (55, 58)],
+                        "staff": [(14, 15)], "directive": [(1, 14), (40, 43)]}[kind]:
+        if first <= at <= last:
+            return 40 if first == 52 else first
+    return at
+
+
+def content(op, group):
+    """What orders two ops that stand in one place of one log."""
+    ids = op.record.ids
+    said = [(FIELD[op.record.kind][f], *value(op.record.kind, f, v, ids)) for f, v in group_values(op, group)]
+    return op.actor.encode(), len(said), [(f, t, b"" if c is None else c) for f, t, c in said]
+
+
+def said_hash(op, i, text):
+    return blake(number(op.at()) + number(i) + number(len(op.actor.encode())) + op.actor.encode() + text.encode(), 16)[:8]
+
+
+def item_key(at, op, text, i):
+    return op.hlc, NID + op.author, op.seq, op.inc, at, said_hash(op, i, text)
+
+
 class Canon:
     """What of an op goes into the state.  `tree` tells what was seen."""
 
@@ -85,29 +120,15 @@ class Canon:
     def dot(self, op):
         return NID + op.author, op.inc, op.seq
 
-    def order(self, op):
-        return (*self.dot(op), op.hlc, op.actor.encode(), self.said(op))
-
-    @staticmethod
-    def said(op):
-        return [(f, str(v)) for f, _, v in op.values]
-
     def head(self, op):
         return b"".join(number(n) for n in (*self.dot(op), op.hlc))
 
-    def at(self, op):
-        at = next((v for f, _, v in op.values if f == "at"), None)
-        return op.hlc >> 16 if at is None else at
-
     def candidate(self, group, op):
-        pairs = [(f, v) for f, act, v in op.values if act == "=" and self.tree.group_of(self.kind, f) == group]
-        if group == "origin":
-            pairs += list(self.record.origin.items())
         return (number(group_number(self.kind, group)) + self.head(op) + number(self.levels[op.author]) + number(op.clock) +
-                span(op.actor.encode()) + values(self.kind, pairs, self.ids))
+                span(op.actor.encode()) + values(self.kind, group_values(op, group), self.ids))
 
     def candidates(self):
-        found = [(group_number(self.kind, group), self.order(op), self.candidate(group, op))
+        found = [(group_number(self.kind, group), op.dot(group), self.candidate(group, op))
                  for group in self.tree.groups(self.kind) for op in self.tree.side(self.record, self.ops, group)]
         return number(len(found)) + b"".join(c for _, _, c in sorted(found))
 
@@ -122,22 +143,17 @@ class Canon:
         """The states that it took the place of."""
         if op.creates:
             return []
-        return sorted(self.tree.alive([other for other in self.ops if op.saw(other)]), key=self.order)
+        return sorted(self.tree.alive([other for other in self.ops if op.saw(other)]), key=op.__class__.dot)
 
     def step(self, op):
-        status = [("status", op.status)] if op.status is not None else []
-        rest = [(f, v) for f, act, v in op.values if act == "=" and self.tree.group_of(self.kind, f) == "status" and f != "status"]
-        numbers = [self.at(op), self.levels[op.author], op.clock, STATUS[self.kind].index(op.status) + 1 if op.status else 0, self.flags(op)]
+        numbers = [op.at(), self.levels[op.author], op.clock, STATUS[self.kind].index(op.status) + 1 if op.status else 0, self.flags(op)]
         under = self.under(op)
-        return (self.head(op) + b"".join(number(n) for n in numbers) + span(op.actor.encode()) + values(self.kind, status + rest, self.ids) +
+        return (self.head(op) + b"".join(number(n) for n in numbers) + span(op.actor.encode()) + values(self.kind, group_values(op, "status"), self.ids) +
                 number(len(under)) + b"".join(self.head(u) for u in under))
 
-    def row(self, field, op, i, text, at=None):
-        return (number(field) + self.head(op) + number(self.at(op) if at is None else at) + number(i) + span(op.actor.encode()) +
+    def row(self, field, op, i, text):
+        return (number(field) + self.head(op) + number(op.at()) + number(i) + span(op.actor.encode()) +
                 span(text.encode()))
-
-    def said_hash(self, op, i, text):
-        return blake(number(self.at(op)) + number(i) + number(len(op.actor.encode())) + op.actor.encode() + text.encode(), 16)[:8]
 
     def rows(self):
         out = b""
@@ -147,12 +163,11 @@ class Canon:
             if rule == "set":
                 for op, text in self.tree.adds(self.ops, field):
                     raw = text.encode()
-                    key = raw[:8].ljust(8, b"\0"), blake(raw, 16)[:8], self.dot(op), op.hlc, self.said_hash(op, -1, text)
+                    key = raw[:8].ljust(8, b"\0"), blake(raw, 16)[:8], self.dot(op), op.hlc, said_hash(op, -1, text)
                     found.append((key, self.row(at, op, -1, text)))
             elif rule == "list" and field != "percent":
                 for op, index, text, i in self.tree.listed(self.ops, field):
-                    author, inc, seq = self.dot(op)
-                    found.append(((op.hlc, author, seq, inc, index, self.said_hash(op, i, text)), self.row(at, op, i, text)))
+                    found.append((item_key(index, op, text, i), self.row(at, op, i, text)))
             elif rule == "count":
                 for op, total in self.tree.counted(self.ops, field):
                     found.append((self.dot(op)[:2], self.row(at, op, total, "")))
@@ -160,7 +175,7 @@ class Canon:
         return out
 
     def bytes(self):
-        steps = sorted(self.steps(), key=lambda op: (self.order(op), self.flags(op), len(self.under(op))))
+        steps = sorted(self.steps(), key=lambda op: (op.dot(), self.flags(op), len(self.under(op))))
         return (number(STATE_VER) + number(KIND[self.kind]) + span(self.ids[self.record.label]) + number(NID + self.record.home) +
                 number(LANE[self.kind]) + number(0) + self.candidates() + number(len(steps)) + b"".join(self.step(op) for op in steps) +
                 self.rows())

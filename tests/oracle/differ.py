@@ -14,6 +14,9 @@ import sys
 from oracle import CAPS, FIELDS, LEVEL, NODES, NUMBERS, PARENT, RANK, Tree, alive, candidates, under
 
 
+IMAGES_MAX = 3   # of one history: a log may have eight branches
+
+
 class Differs(Exception):
     """What the two said to one command."""
 
@@ -120,7 +123,7 @@ class Pair:
         if what == "backup":
             return tree.backup(int(words[1]))
         if what == "restore":
-            return tree.restore(int(words[1]))
+            return tree.restore(int(words[1]), words[2:] == ["unnoticed"])
         if what == "show":
             return tree.show(int(words[1]), words[2])
         if what == "policy":
@@ -165,7 +168,7 @@ class Writer:
 
     def __init__(self, pair, seed):
         self.pair, self.tree, self.rng = pair, pair.tree, random.Random(seed)
-        self.sticks, self.records, self.number = [], 0, 0
+        self.sticks, self.records, self.number, self.images = [], 0, 0, 0
         self.doubted = set()   # (node that was restored, neighbour that did not hear of it yet)
 
     def run(self, steps):
@@ -195,7 +198,7 @@ class Writer:
         self.end()
 
     def end(self):
-        for child in (3, 4, 5, 1, 2, 1, 2, 3, 4, 5):
+        for child in (3, 4, 5, 1, 2, 1, 2, 3, 4, 5) * (2 if self.images else 1):
             self.pair.do(f"sync {child}")
         for label, record in self.tree.records.items():
             for node in NODES:
@@ -372,7 +375,13 @@ class Writer:
             return
         self.doubted |= {(node, n) for n in NODES if n == PARENT[node] or PARENT[n] == node}
         self.sticks = [(name, source, to) for name, source, to in self.sticks if to != node]
-        self.pair.do(f"restore {node}")
+        # The whole machine, with what is kept outside of the store: it cannot know.
+        if self.images < IMAGES_MAX and self.rng.random() < 0.4:
+            self.images += 1
+            self.sticks = []
+            self.pair.do(f"restore {node} unnoticed")
+        else:
+            self.pair.do(f"restore {node}")
 
     def stick(self):
         if self.sticks and self.rng.random() < 0.6:

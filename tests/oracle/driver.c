@@ -12,7 +12,7 @@
  *     policy NODE KIND.FIELD=RULE ... KIND@STATUS=RANK ...
  *     sync CHILD                              a connection with its parent
  *     write STICK FROM TO                     read STICK NODE [ANSWER]
- *     backup NODE [open]                      restore NODE
+ *     backup NODE [open]                      restore NODE [unnoticed]
  *     show NODE LABEL                         root NODE HOME LANE
  *
  * A LABEL is bound to the record that its first put makes; LABEL.NODE for the
@@ -436,7 +436,7 @@ static void do_store(char **word, size_t count)
 	if (strcmp(word[0], "backup") == 0)
 		place_backup(&place, node_of(word[1]), count > 2 && strcmp(word[2], "open") == 0);
 	else
-		place_restore(&place, node_of(word[1]));
+		place_restore(&place, node_of(word[1]), count > 2 && strcmp(word[2], "unnoticed") == 0);
 	printf("{}\n");
 }
 

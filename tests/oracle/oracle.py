@@ -5,7 +5,7 @@ of the question.  Nothing is folded, nothing is kept up to date.  Written from d
 section 5, docs/records.md and the tables of the record kinds; it shares no code with the core.
 """
 
-from canon import FIELD as NUMBER, Canon, root
+from canon import FIELD as NUMBER, Canon, content, item_key, root
 
 PARENT = [None, 0, 0, 1, 1, 2]
 LEVEL = [0, 1, 1, 2, 2, 2]
@@ -45,8 +45,6 @@ FIELDS = {
         "progress": ("list", None), "percent": ("list", None),
     },
 }
-# What the machine writes into a directive.
-ORIGIN = {"directive": {"directive_id", "targets_n", "target", "issuer"}}
 NUMBERS = {"code_version", "satisfaction", "lat", "lon", "limit_value", "due_at", "at", "until", "visits", "valid_from", "valid_until", "percent"}
 CREATOR = {"case": "INTAKE", "staff": "ROSTER", "directive": "DIRECT"}
 FIRST = {"case": "reported", "staff": None, "directive": "issued"}
@@ -103,8 +101,14 @@ class Op:
         self.status = None          # the step that it makes
         self.cells = {}             # count fields: running total of its author
 
-    def dot(self):
-        return self.author, self.inc, self.number
+    def dot(self, group="status"):
+        """Its place; of two branches of one log, which have two ops for one place, what tells them apart."""
+        return self.author, self.inc, self.seq, self.hlc, content(self, group)
+
+    def at(self):
+        """Business time."""
+        at = given(self, "at")
+        return self.hlc >> 16 if at is None else at
 
     def saw(self, other):
         return other.number in self.seen
@@ -126,14 +130,15 @@ class Policy:
 
 
 class Record:
-    def __init__(self, label, kind, home, targets=()):
+    def __init__(self, label, kind, home, ids, targets=()):
+        self.ids = ids   # of all labels
         self.label, self.kind, self.home, self.ops = label, kind, home, []
         self.origin = {"directive_id": label.rpartition(".")[0], "targets_n": len(targets), "target": str(home)} if kind == "directive" else {}
 
 
 # ---- what is shown ----
 
-def order(rule, kind, policy):
+def order(rule, kind, policy, group):
     """Names and keys of what decides between two values, first to last; the larger key wins."""
     ranks = {**RANK.get(kind, {}), **(policy.ranks.get(kind, {}) if policy else {})}
     level = LEVEL.__getitem__
@@ -142,21 +147,21 @@ def order(rule, kind, policy):
     time = ("the later one", lambda op: op.hlc)
     clock = ("a clock that was set", lambda op: op.clock > 0)
     rank = ("rank of the status", lambda op: ranks[op.status])
-    author = ("order of authors", Op.dot)
+    author = ("order of authors", lambda op: op.dot(group))
     return {"fixed": [root, time, author], "auth": [root, time, author], "ground": [ground, time, author],
             "flow": [rank, root, time, author], "lww": [clock, time, root, author], "ask": [clock, time, root, author]}[rule]
 
 
-def winner(ops, rule, kind, policy=None):
+def winner(ops, rule, kind, policy=None, group="status"):
     """Without a policy: for verdicts, which none touches."""
-    keys = order(rule, kind, policy)
+    keys = order(rule, kind, policy, group)
     return max(ops, key=lambda op: [key(op) for _, key in keys]) if ops else None
 
 
-def decided_by(ops, rule, kind, policy):
+def decided_by(ops, rule, kind, policy, group):
     if len(ops) < 2:
         return "the only value"
-    keys = order(rule, kind, policy)
+    keys = order(rule, kind, policy, group)
     first, second = sorted(ops, key=lambda op: [key(op) for _, key in keys])[:-3:-1]
     return next(name for name, key in keys if key(first) != key(second))
 
@@ -189,8 +194,8 @@ def elements(ops, field):
 
 
 def items(ops, field):
-    found = [(op, v) for op in ops for f, act, v in op.values if f == field and act == "+"]
-    return sorted(found, key=lambda pair: (pair[0].hlc, pair[0].dot()))
+    found = [(at, op, v) for op in ops for at, (f, act, v) in enumerate(op.values) if f == field and act == "+"]
+    return [(op, v) for at, op, v in sorted(found, key=lambda item: item_key(*item, percent_of(item[1])))]
 
 
 def percent_of(op):
@@ -385,7 +390,7 @@ class Tree:
         home = node if home is None else home
         if not under(home, node):
             raise Refused("TR-E-SCOPE")
-        record = Record(label, kind, home)
+        record = Record(label, kind, home, self.ids)
         op = self.op(node, record, True, by, imported, [x for x in values if x[2] is not None])
         self.records[label] = record
         self.add(op)
@@ -397,7 +402,7 @@ class Tree:
         if "DIRECT" not in CAPS[node]:
             raise Refused("TR-E-AUTH")
         for target in to:
-            record = Record(f"{label}.{target}", "directive", target, to)
+            record = Record(f"{label}.{target}", "directive", target, self.ids, to)
             record.origin["issuer"] = str(node)
             op = self.op(node, record, True, by, False, values)
             self.records[record.label] = record
@@ -419,7 +424,7 @@ class Tree:
         for field, act, value in values:
             rule, group = fields[field]
             by = policy.rule(record.kind, group, rule)
-            shown = winner(candidates(ops, group), by, record.kind, policy) if group and rule != "flow" else None
+            shown = winner(candidates(ops, group), by, record.kind, policy, group) if group and rule != "flow" else None
             now = shown.group(group).get(field) if shown else None
             if rule == "flow":
                 step = {f: v for f, _, v in values if fields[f][0] == "flow"}
@@ -438,7 +443,7 @@ class Tree:
                 groups.append(group)
         for group in groups:
             by = policy.rule(record.kind, group, next(r for r, g in fields.values() if g == group))
-            shown = winner(candidates(ops, group), by, record.kind, policy)
+            shown = winner(candidates(ops, group), by, record.kind, policy, group)
             whole = {f: v for f, v in (shown.group(group) if shown else {}).items() if v is not None}
             whole.update({f: v for f, _, v in values if fields[f][1] == group})
             kept += [(f, "=", whole[f]) for f in sorted(whole, key=NUMBER[record.kind].get)]
@@ -500,9 +505,11 @@ class Tree:
         self.backups[node] = set(self.known[node])
         return {}
 
-    def restore(self, node):
+    def restore(self, node, unnoticed=False):
         if node in self.backups:
             self.known[node] = set(self.backups[node])
+            if unnoticed:  # and the clock with it
+                self.stamps = {at: stamp for at, stamp in self.stamps.items() if at[0] != node}
         return {}
 
     # ---- exchange ----
@@ -531,12 +538,6 @@ class Tree:
         return {}
 
     # ---- as bytes: what canon.py asks ----
-
-    @staticmethod
-    def group_of(kind, field):
-        if field in ORIGIN.get(kind, ()):
-            return "origin"
-        return FIELDS[kind][field][1]
 
     @staticmethod
     def groups(kind):
@@ -572,7 +573,8 @@ class Tree:
         for op in ops:
             if field in op.cells:
                 cell = op.author, op.inc
-                if cell not in best or (op.cells[field], -op.seq) > (best[cell].cells[field], -best[cell].seq):
+                if cell not in best or (-op.cells[field], op.seq, op.hlc, op.at(), op.actor) < (
+                        -best[cell].cells[field], best[cell].seq, best[cell].hlc, best[cell].at(), best[cell].actor):
                     best[cell] = op
         return [(op, op.cells[field]) for op in best.values()]
 
@@ -616,10 +618,10 @@ class Tree:
             side = [creator(ops)]
         if not side:
             return
-        best = winner(side, rule, record.kind, policy)
-        answer["groups"][group] = {"rule": decided_by(side, rule, record.kind, policy), "candidates": [
+        best = winner(side, rule, record.kind, policy, group)
+        answer["groups"][group] = {"rule": decided_by(side, rule, record.kind, policy, group), "candidates": [
             {"by": op.author, "shown": op is best, "values": {**origin, **(op.group(group) or {})}}
-            for op in sorted(side, key=Op.dot)]}
+            for op in sorted(side, key=lambda op: op.dot(group))]}
 
     @staticmethod
     def rows(ops, field, rule):

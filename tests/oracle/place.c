@@ -219,7 +219,7 @@ static void effects(struct place *p, unsigned at)
 		if (fx->kind == REP_FX_BUNDLE && n->bundle != NULL)
 			push(n->bundle, fx->bytes);
 		if (fx->kind == REP_FX_TRACE)
-			n->bad += is_bad(fx->trace.code);
+			n->bad += is_bad(fx->trace.code) && !(p->has_forks && fx->trace.code == REP_TRACE_FORK);
 	}
 	rep_batch_reset(n->batch);
 	rep_fence(n->node, &n->fence);
@@ -258,9 +258,10 @@ void place_backup(struct place *p, unsigned at, bool with_open)
 		place_step(p, at, &event);
 	memview_free(p->n[at].backup);
 	p->n[at].backup = memview_clone(p->n[at].mv);
+	p->n[at].backup_fence = p->n[at].fence;
 }
 
-void place_restore(struct place *p, unsigned at)
+void place_restore(struct place *p, unsigned at, bool unnoticed)
 {
 	struct place_node *n = &p->n[at];
 
@@ -270,6 +271,10 @@ void place_restore(struct place *p, unsigned at)
 	memview_free(n->mv);
 	n->mv = memview_clone(n->backup);
 	n->dials = false;
+	if (unnoticed) {
+		n->fence = n->backup_fence;
+		p->has_forks = true;
+	}
 	boot(p, at, false);
 	place_wait(p, 0); /* it goes on from there */
 }

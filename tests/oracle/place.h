@@ -35,6 +35,7 @@ struct place_node {
 	uint8_t bytes[TR_CERT_BYTES_MAX];
 	size_t size;
 	struct rep_fence fence; /* outside of the store, as the daemon keeps it */
+	struct rep_fence backup_fence; /* as it was at the backup */
 	int64_t skew_ms;
 	struct rep_reply reply;
 	bool dials;
@@ -47,6 +48,7 @@ struct place {
 	struct place_node n[PLACE_NODES];
 	struct tr_hash root_hash;
 	int64_t wall_ms, mono_ms;
+	bool has_forks; /* a store was put back unnoticed: branches are right */
 	uint8_t lives; /* of all nodes together: no life has the random bytes of another */
 };
 
@@ -59,7 +61,8 @@ void place_wait(struct place *p, int64_t ms);
 /* A copy of the store is kept; it is put back.  with_open: as it is, with ops
  * that no segment has signed yet. */
 void place_backup(struct place *p, unsigned at, bool with_open);
-void place_restore(struct place *p, unsigned at);
+/* unnoticed: the fence goes back with it. */
+void place_restore(struct place *p, unsigned at, bool unnoticed);
 /* A connection of child and parent, until nobody says anything any more. */
 void place_sync(struct place *p, unsigned child);
 void place_stick_write(struct place *p, unsigned from, unsigned to, struct place_frames *out);
