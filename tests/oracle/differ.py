@@ -124,6 +124,8 @@ class Pair:
             return tree.backup(int(words[1]))
         if what == "restore":
             return tree.restore(int(words[1]), words[2:] == ["unnoticed"])
+        if what == "swap":
+            return tree.swap(int(words[1]))
         if what == "show":
             return tree.show(int(words[1]), words[2])
         if what == "policy":
@@ -186,8 +188,10 @@ class Writer:
                 self.sync()
             elif dice < 0.94:
                 self.stick()
-            elif dice < 0.97:
+            elif dice < 0.955:
                 self.store()
+            elif dice < 0.97:
+                self.image()
             elif dice < 0.975 and not any(0 in pair for pair in self.doubted):
                 self.pair.do(self.policy())
             elif dice < 0.985:
@@ -375,13 +379,39 @@ class Writer:
             return
         self.doubted |= {(node, n) for n in NODES if n == PARENT[node] or PARENT[n] == node}
         self.sticks = [(name, source, to) for name, source, to in self.sticks if to != node]
-        # The whole machine, with what is kept outside of the store: it cannot know.
-        if self.images < IMAGES_MAX and self.rng.random() < 0.4:
-            self.images += 1
-            self.sticks = []
-            self.pair.do(f"restore {node} unnoticed")
-        else:
-            self.pair.do(f"restore {node}")
+        self.pair.do(f"restore {node}")
+
+    def image(self):
+        """The whole machine goes back, with what is kept outside of its store, so that it cannot know; or
+        a copy of it goes on beside it.  Both histories are true."""
+        node = self.rng.choice(NODES)
+        labels = [x for x, r in self.tree.records.items() if under(r.home, node) and self.tree.ops(node, r)]
+        if not labels or self.images == IMAGES_MAX or any(node in pair for pair in self.doubted):
+            return
+        self.images += 1
+        self.pair.do(f"backup {node}")
+        self.at(node, labels)
+        for child in self.rng.sample([n for n in NODES[1:] if n == node or PARENT[n] == node],
+                                     1 if self.rng.random() < 0.8 else 0) or [None]:
+            if child is not None:
+                self.pair.do(f"sync {child}")
+        self.sticks = [(name, source, to) for name, source, to in self.sticks if node not in (source, to)]
+        for _ in range(self.rng.choice((1, 1, 2, 3))):
+            self.pair.do(f"swap {node}" if self.rng.random() < 0.5 else f"restore {node} unnoticed")
+            self.doubted |= {(node, n) for n in NODES if n == PARENT[node] or PARENT[n] == node}
+            self.at(node, labels)
+            if self.rng.random() < 0.3:
+                self.sync()
+
+    def at(self, node, labels):
+        """A few writes of one node."""
+        for _ in range(self.rng.randrange(1, 4)):
+            label = self.rng.choice(labels)
+            if not self.tree.ops(node, self.tree.records[label]):
+                continue
+            kind = self.tree.records[label].kind
+            words = self.words(kind, self.rng.randrange(1, 3), False) or ["title=t1"]
+            self.pair.do(" ".join([f"put {node} {kind} {label}", *words]) + self.by())
 
     def stick(self):
         if self.sticks and self.rng.random() < 0.6:

@@ -13,6 +13,7 @@
  *     sync CHILD                              a connection with its parent
  *     write STICK FROM TO                     read STICK NODE [ANSWER]
  *     backup NODE [open]                      restore NODE [unnoticed]
+ *     swap NODE                               with a clone that the backup was made into
  *     show NODE LABEL                         root NODE HOME LANE
  *
  * A LABEL is bound to the record that its first put makes; LABEL.NODE for the
@@ -433,7 +434,9 @@ static void do_sync(char **word, size_t count)
 
 static void do_store(char **word, size_t count)
 {
-	if (strcmp(word[0], "backup") == 0)
+	if (strcmp(word[0], "swap") == 0)
+		place_swap(&place, node_of(word[1]));
+	else if (strcmp(word[0], "backup") == 0)
 		place_backup(&place, node_of(word[1]), count > 2 && strcmp(word[2], "open") == 0);
 	else
 		place_restore(&place, node_of(word[1]), count > 2 && strcmp(word[2], "unnoticed") == 0);
@@ -448,7 +451,8 @@ static void command(char *line)
 		void (*run)(char **word, size_t count);
 	} commands[] = {{"wait", 2, do_time}, {"skew", 3, do_time}, {"put", 4, do_put}, {"look", 4, do_look},
 	    {"settle", 4, do_settle}, {"sync", 2, do_sync}, {"write", 4, do_stick}, {"read", 3, do_stick},
-	    {"backup", 2, do_store}, {"restore", 2, do_store}, {"show", 3, do_show},
+	    {"backup", 2, do_store}, {"restore", 2, do_store}, {"swap", 2, do_store},
+	    {"show", 3, do_show},
 	    {"root", 4, do_root}, {"policy", 3, do_policy}};
 	char *word[WORDS_MAX], *save = NULL;
 	size_t count = 0;

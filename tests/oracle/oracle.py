@@ -512,6 +512,14 @@ class Tree:
                 self.stamps = {at: stamp for at, stamp in self.stamps.items() if at[0] != node}
         return {}
 
+    def swap(self, node):
+        """Two machines with one key; only one of them is connected."""
+        mine = set(self.known[node])
+        if node in self.backups:
+            self.restore(node, True)
+            self.backups[node] = mine
+        return {}
+
     # ---- exchange ----
 
     def shared(self, a, b):

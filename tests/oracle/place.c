@@ -279,6 +279,26 @@ void place_restore(struct place *p, unsigned at, bool unnoticed)
 	place_wait(p, 0); /* it goes on from there */
 }
 
+void place_swap(struct place *p, unsigned at)
+{
+	struct place_node *n = &p->n[at];
+	struct memview *other = n->backup, *mine;
+	struct rep_fence fence = n->backup_fence, my_fence;
+
+	if (other == NULL)
+		return;
+	n->backup = NULL;
+	place_backup(p, at, false);
+	mine = n->backup;
+	my_fence = n->backup_fence;
+	n->backup = other;
+	n->backup_fence = fence;
+	place_restore(p, at, true);
+	memview_free(other);
+	n->backup = mine;
+	n->backup_fence = my_fence;
+}
+
 /* ---- exchange ---- */
 
 static bool pass(struct place *p, unsigned from, unsigned to)

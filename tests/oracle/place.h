@@ -63,6 +63,9 @@ void place_wait(struct place *p, int64_t ms);
 void place_backup(struct place *p, unsigned at, bool with_open);
 /* unnoticed: the fence goes back with it. */
 void place_restore(struct place *p, unsigned at, bool unnoticed);
+/* A backup that was made into a second machine with the same key: from now on
+ * that one is connected, and this one keeps its store until the next swap. */
+void place_swap(struct place *p, unsigned at);
 /* A connection of child and parent, until nobody says anything any more. */
 void place_sync(struct place *p, unsigned child);
 void place_stick_write(struct place *p, unsigned from, unsigned to, struct place_frames *out);
