@@ -3,8 +3,10 @@
  * Checkpoints: the root over the states of a domain and the op that says it.
  * Under test: replication/ckpt, replication/ckpt_op.  Promises: those of
  * docs/protocol.md "Checkpoints".  Method: roots that Python's hashlib made
- * from the text of that section; encodings that break one bound each.
+ * from the text of that section, and the state in "The state of a record, as
+ * bytes"; encodings that break one bound each.
  */
+// needs: tests/lib/memview.o
 #include "replication/ckpt.h"
 
 #include <stdlib.h>
@@ -12,7 +14,8 @@
 
 #include "proto/err.h"
 #include "replication/ckpt_op.h"
-#include "replication/record.h"
+#include "replication/merge.h"
+#include "tests/lib/memview.h"
 #include "tests/unit/unit.h"
 
 #define SCOPE ((struct tr_nid){0x1122334455667788})
@@ -65,6 +68,40 @@ static void golden_roots(void **state)
 	rep_ckpt_root_end(root, SCOPE, TR_LANE_R, &hash);
 	expect_hex(&hash, "1c1da87ab8d87467418b70f74123bf980713254b1b1346e9d2ccc854647b3992");
 	free(root);
+}
+
+static void golden_state(void **state)
+{
+	static const struct tr_rec_id id = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}};
+	const struct rep_cause cause = {.dot = {1, 1}, .author = {1003}, .inc = 7, .level = 2, .caps = TR_CAP_INTAKE,
+	    .hlc = {65536}, .clockq = 1};
+	struct rep_op *op = calloc(1, sizeof(*op));
+	struct rep_record *rec = calloc(1, sizeof(*rec));
+	struct rep_ckpt_root *root = malloc(sizeof(*root));
+	struct memview *mv = memview_create();
+	struct rep_view view = memview_view(mv);
+	struct rep_applied applied;
+	struct tr_hash hash;
+
+	(void)state;
+	assert_non_null(op);
+	assert_non_null(rec);
+	assert_non_null(root);
+	*op = (struct rep_op){.kind = TR_OP_CREATE, .rec = id, .has_body = true, .type = TR_KIND_CASE, .value_count = 1};
+	op->values[0] = (struct rep_value){.field = 14, .type = REP_VALUE_TEXT, .t = {(const uint8_t *)"t", 1}};
+	rep_record_init(rec, TR_KIND_CASE, &id, cause.author, TR_LANE_R);
+	assert_int_equal(rep_merge_apply(rec, &view, op, &cause, &applied), 0);
+	assert_int_equal(applied.verdict, REP_VALID);
+	assert_int_equal(rep_record_state_hash(rec, &view, &hash), 0);
+	expect_hex(&hash, "4d95510954551cb07f54ba1f3b53a7097cfba8eb54c2eda82880986cb9ebf103");
+	rep_ckpt_root_begin(root);
+	rep_ckpt_root_add(root, rec, &hash);
+	rep_ckpt_root_end(root, cause.author, TR_LANE_R, &hash);
+	expect_hex(&hash, "b66722f2be60058d8b46e3133fc191260c716ae14512af3ab8d14dbab88172b8");
+	memview_free(mv);
+	free(root);
+	free(rec);
+	free(op);
 }
 
 static struct rep_ckpt_op sample(uint16_t count)
@@ -155,6 +192,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(golden_roots),
+	    cmocka_unit_test(golden_state),
 	    cmocka_unit_test(comes_back_as_it_was),
 	    cmocka_unit_test(what_breaks_a_bound_is_refused),
 	};
