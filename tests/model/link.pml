@@ -2,9 +2,10 @@
 /*
  * link -- the link machine as a model for spin: one child, one parent.
  *
- * The names are those of replication/: the states of link.h, HELLO and WELCOME
- * of on_hello.c, settle and confirm of compare.c, DELTA of ack.c, SEG of
- * take.c, the new incarnation of incarnation.c and the fence.
+ * The names are those of the code: messages, modes of FRONTIER and the verdict
+ * of proto/, the states of link.h, equal, confirm and settle of compare.c, take
+ * of take.c, ack_take of ack.c, credit, inflight and has_room of plan.c, the new
+ * incarnation of incarnation.c and the fence.
  *
  *     OFF -> HELLO_SENT -> LIVE            child; DIAL is one step with HELLO
  *                `-> COMPARE -> LIVE       REFUSED: an older serial
@@ -16,23 +17,28 @@
  *   - acked <= durable at the peer (a restored store: from its next HELLO on)
  *   - a frame of an older session is never taken, one session at a time
  *   - an older serial is never welcome
+ *   - no more segments are on their way to a peer than its credit (the smaller
+ *     one of both: the child says it in HELLO, metered or fibre), and what is
+ *     acknowledged gives it back: nobody waits for room that never comes
  *   - nobody writes an op under a number that the peer holds already (no fork)
  *   - when the faults are over the frontiers become equal and both ends LIVE,
  *     in the same session; each fault costs a bounded number of sessions, so
  *     nothing goes on for ever without getting there
  *
  * Not covered: the content of segments, signatures, vectors and holding back
- * (the simulator has these); more than one scope, so FRONTIER by scopes; the
- * credit (a window of two frames stands for it); profiles, beats and back-off
- * as times (silence is a step that can come whenever there is a fault left, and
+ * (the simulator has these); more than one scope, so FRONTIER by scopes; that the
+ * credit counts bytes (here segments: one metered, two on fibre), that it may
+ * change within a session, and the bound for all peers together; classes and
+ * turns of sending; beats and back-off as times (silence is a step that can come whenever there is a fault left, and
  * when nothing else can); two machines with one key; a store that is restored
- * together with its fence, and so branches, INDEX and the empty DELTA (the
+ * together with its fence, and so branches, INDEX and the empty FRONTIER_DELTA (the
  * simulator's faults `image` and `raw`); relays; sticks.  A crash in the middle of a group of
  * steps is a crash before it: the store's transaction makes it one.
  *
  * MUTANT=1 acknowledges before the commit, 2 takes frames of any session,
  * 3 goes on in the old incarnation, 4 believes that the peer holds what is here
- * when FRONTIER says otherwise, 5 welcomes any serial: each must be found.
+ * when FRONTIER says otherwise, 5 welcomes any serial,
+ * 6 sends whatever the credit is: each must be found.
  */
 #ifndef FAULTS
 #define FAULTS 2
@@ -41,14 +47,16 @@
 #define MUTANT 0
 #endif
 #define CAP 8
-#define WINDOW 2
+#define CREDIT_METERED 1
+#define CREDIT_FIBRE 2
+#define VERDICT_SERIAL 128 /* in place of a frontier */
 #define OPS_CHILD 2
 #define OPS_PARENT 1
 #define LOGS 3
 #define PARENTS 2     /* the parent's log */
 #define SESSIONS_MAX (2 + 2 * FAULTS + 2)
 
-mtype = { HELLO, WELCOME, REFUSE, FULL, SEG, DELTA, BYE };
+mtype = { HELLO, WELCOME, FRONTIER_FULL, SEGS, FRONTIER_DELTA, BYE };
 mtype = { OFF, HELLO_SENT, COMPARE, LIVE, REFUSED };
 
 /* type, session, n, value: a frontier, or log and sequence, or a serial */
@@ -64,6 +72,7 @@ byte c_inc, c_serial = 1, p_serial = 1;
 mtype c_link = OFF, p_link = OFF;
 byte c_session, c_tx, c_rx, p_session, p_tx, p_rx;
 byte c_sent[LOGS], p_sent[LOGS], hello_fd;
+byte c_credit = CREDIT_FIBRE, p_credit;
 bool c_ack[LOGS], p_ack[LOGS];
 
 /* Of the model. */
@@ -77,12 +86,17 @@ bool is_restored, is_reissued;
 #define MIN(a, b) ((a) < (b) -> (a) : (b))
 #define IN_SESSION(state) (state == LIVE || state == COMPARE)
 #define ALL_EQUAL (FRONTIER(cs) == FRONTIER(ps))
+/* plan.c: sent in this session (or before) and not acknowledged. */
+#define inflight(sent, acked) (sent[0] + sent[1] + sent[2] - acked[0] - acked[1] - acked[2])
+#define has_room(sent, acked, credit) (MUTANT == 6 || inflight(sent, acked) < credit)
 #define C_ROOM (len(up) <= CAP - 2)
 #define P_ROOM (len(down) <= CAP - 2)
 
 inline check()
 {
 	assert(c_acked[0] <= ps[0] && c_acked[1] <= ps[1] && c_acked[2] <= ps[2]);
+	assert(c_link != LIVE || inflight(c_sent, c_acked) <= c_credit);
+	assert(p_link != LIVE || inflight(p_sent, p_acked) <= p_credit);
 	assert(p_session <= doubt || (p_acked[0] <= cs[0] && p_acked[1] <= cs[1] && p_acked[2] <= cs[2]));
 }
 
@@ -100,7 +114,7 @@ inline c_down(state)
 inline p_down()
 {
 	forget(p_sent, p_ack);
-	p_session = 0; p_tx = 0; p_rx = 0;
+	p_session = 0; p_tx = 0; p_rx = 0; p_credit = 0;
 	p_link = OFF;
 }
 
@@ -147,9 +161,9 @@ inline c_dial()
 	hello_fd = FRONTIER(cs);
 	equal(c_sent, cs);
 	c_link = HELLO_SENT;
-	/* the serial rides with it, above the frontier */
+	/* serial and credit ride with it, above the frontier */
 	c_tx++;
-	up!HELLO(c_session, c_tx, hello_fd + 64 * (c_serial - 1))
+	up!HELLO(c_session, c_tx, hello_fd + 64 * (c_serial - 1) + 128 * (c_credit - 1))
 }
 
 inline c_welcome()
@@ -160,21 +174,21 @@ inline c_welcome()
 		confirm(c_sent, c_acked)
 	:: else ->
 		c_link = COMPARE;
-		c_send(FULL, FRONTIER(cs))
+		c_send(FRONTIER_FULL, FRONTIER(cs))
 	fi
 }
 
 inline c_content()
 {
 	if
-	:: type == WELCOME && c_link == HELLO_SENT -> c_welcome()
-	:: type == REFUSE -> c_down(REFUSED)
-	:: type == FULL && c_link == COMPARE ->
+	:: type == WELCOME && v == VERDICT_SERIAL -> c_down(REFUSED)
+	:: type == WELCOME && v != VERDICT_SERIAL && c_link == HELLO_SENT -> c_welcome()
+	:: type == FRONTIER_FULL && c_link == COMPARE ->
 		settle(c_sent, c_acked, cs, v);
 		c_link = LIVE
-	:: type == SEG && IN_SESSION(c_link) ->
+	:: type == SEGS && IN_SESSION(c_link) ->
 		if
-		:: MUTANT == 1 && c_link == LIVE -> c_send(DELTA, v)
+		:: MUTANT == 1 && c_link == LIVE -> c_send(FRONTIER_DELTA, v)
 		:: else
 		fi;
 		if
@@ -185,7 +199,7 @@ inline c_content()
 		:: gap -> c_send(BYE, 0); c_down(OFF)
 		:: else
 		fi
-	:: type == DELTA && IN_SESSION(c_link) -> ack_take(cs, c_sent, c_acked, v)
+	:: type == FRONTIER_DELTA && IN_SESSION(c_link) -> ack_take(cs, c_sent, c_acked, v)
 	:: type == BYE -> c_down(OFF)
 	:: else -> assert(false) /* an honest parent says nothing else */
 	fi
@@ -233,25 +247,30 @@ inline c_write()
 inline c_segment(l0)
 {
 	c_sent[l0]++;
-	c_send(SEG, 4 * l0 + c_sent[l0])
+	c_send(SEGS, 4 * l0 + c_sent[l0]);
+	check()
 }
 
 inline c_delta(l0)
 {
 	c_ack[l0] = false;
-	c_send(DELTA, 4 * l0 + cs[l0])
+	c_send(FRONTIER_DELTA, 4 * l0 + cs[l0])
 }
 
 active proctype Child()
 {
 	mtype type; byte s, n, v, l, q; bool gap;
 
+	if
+	:: c_credit = CREDIT_FIBRE
+	:: c_credit = CREDIT_METERED
+	fi;
 	do
 	:: atomic { c_link == OFF && C_ROOM -> c_dial() }
 	:: atomic { nempty(down) && C_ROOM -> c_frame(); check();
 		type = 0; s = 0; n = 0; v = 0; l = 0; q = 0; gap = false }
-	:: atomic { c_link == LIVE && c_sent[0] < cs[0] && len(up) < WINDOW -> c_segment(0) }
-	:: atomic { c_link == LIVE && c_sent[1] < cs[1] && len(up) < WINDOW -> c_segment(1) }
+	:: atomic { c_link == LIVE && c_sent[0] < cs[0] && has_room(c_sent, c_acked, c_credit) && C_ROOM -> c_segment(0) }
+	:: atomic { c_link == LIVE && c_sent[1] < cs[1] && has_room(c_sent, c_acked, c_credit) && C_ROOM -> c_segment(1) }
 	:: atomic { c_link == LIVE && c_ack[2] && C_ROOM -> c_delta(2) }
 	:: atomic { c_link == LIVE && c_ack[0] && C_ROOM -> c_delta(0) } /* came back after a restore */
 	:: atomic { c_writes > 0 && cs[c_inc] < 3 -> c_write() }
@@ -277,9 +296,11 @@ inline p_hello()
 {
 	p_down();
 	p_session = s; p_rx = 1;
+	p_credit = v / 128 + 1;
+	v = v % 128;
 	if
 	:: v / 64 + 1 < p_serial && MUTANT != 5 ->
-		p_send(REFUSE, 0);
+		p_send(WELCOME, VERDICT_SERIAL);
 		p_down()
 	:: else ->
 		assert(v / 64 + 1 >= p_serial);
@@ -292,8 +313,8 @@ inline p_hello()
 			confirm(p_sent, p_acked)
 		:: else ->
 			p_link = COMPARE;
-			p_send(FULL, FRONTIER(ps));
-			/* until its FULL comes nothing is known of it */
+			p_send(FRONTIER_FULL, FRONTIER(ps));
+			/* until its FRONTIER_FULL comes nothing is known of it */
 			settle(p_sent, p_acked, ps, 0)
 		fi
 	fi
@@ -302,15 +323,15 @@ inline p_hello()
 inline p_content()
 {
 	if
-	:: type == FULL && p_link == COMPARE ->
+	:: type == FRONTIER_FULL && p_link == COMPARE ->
 		if
 		:: MUTANT == 4 -> equal(p_sent, ps); confirm(p_sent, p_acked)
 		:: else -> settle(p_sent, p_acked, ps, v)
 		fi;
 		p_link = LIVE
-	:: type == SEG && IN_SESSION(p_link) ->
+	:: type == SEGS && IN_SESSION(p_link) ->
 		if
-		:: MUTANT == 1 && p_link == LIVE -> p_send(DELTA, v)
+		:: MUTANT == 1 && p_link == LIVE -> p_send(FRONTIER_DELTA, v)
 		:: else
 		fi;
 		if
@@ -321,7 +342,7 @@ inline p_content()
 		:: gap -> p_send(BYE, 0); p_down()
 		:: else
 		fi
-	:: type == DELTA && IN_SESSION(p_link) -> ack_take(ps, p_sent, p_acked, v)
+	:: type == FRONTIER_DELTA && IN_SESSION(p_link) -> ack_take(ps, p_sent, p_acked, v)
 	:: type == BYE -> p_down()
 	:: else -> assert(false)
 	fi
@@ -359,13 +380,14 @@ inline p_frame()
 inline p_segment(l0)
 {
 	p_sent[l0]++;
-	p_send(SEG, 4 * l0 + p_sent[l0])
+	p_send(SEGS, 4 * l0 + p_sent[l0]);
+	check()
 }
 
 inline p_delta(l0)
 {
 	p_ack[l0] = false;
-	p_send(DELTA, 4 * l0 + ps[l0])
+	p_send(FRONTIER_DELTA, 4 * l0 + ps[l0])
 }
 
 active proctype Parent()
@@ -375,10 +397,10 @@ active proctype Parent()
 end:	do
 	:: atomic { nempty(up) && P_ROOM -> p_frame(); check();
 		type = 0; s = 0; n = 0; v = 0; l = 0; q = 0; gap = false }
-	:: atomic { p_link == LIVE && p_sent[2] < ps[2] && len(down) < WINDOW -> p_segment(2) }
+	:: atomic { p_link == LIVE && p_sent[2] < ps[2] && has_room(p_sent, p_acked, p_credit) && P_ROOM -> p_segment(2) }
 	/* what the child lost comes back */
-	:: atomic { p_link == LIVE && p_sent[0] < ps[0] && len(down) < WINDOW -> p_segment(0) }
-	:: atomic { p_link == LIVE && p_sent[1] < ps[1] && len(down) < WINDOW -> p_segment(1) }
+	:: atomic { p_link == LIVE && p_sent[0] < ps[0] && has_room(p_sent, p_acked, p_credit) && P_ROOM -> p_segment(0) }
+	:: atomic { p_link == LIVE && p_sent[1] < ps[1] && has_room(p_sent, p_acked, p_credit) && P_ROOM -> p_segment(1) }
 	:: atomic { p_link == LIVE && p_ack[0] && P_ROOM -> p_delta(0) }
 	:: atomic { p_link == LIVE && p_ack[1] && P_ROOM -> p_delta(1) }
 	:: atomic { p_writes > 0 -> p_writes--; ps[2]++ }

@@ -11,7 +11,8 @@ import random
 import subprocess
 import sys
 
-from oracle import CAPS, FIELDS, LEVEL, NODES, NUMBERS, PARENT, RANK, Tree, alive, candidates, under
+from oracle import Tree
+from rules import FIELDS, NODES, NUMBERS, PARENT, RANK, alive, candidates, under
 
 
 IMAGES_MAX = 3   # of one history: a log may have eight branches

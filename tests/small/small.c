@@ -33,6 +33,7 @@
 
 #define TIME0 ((uint64_t)1790000000000 << 16)
 #define TRIPLES_OPS 3
+#define NOBODYS (1u << 31) /* a value that no op wrote */
 #define STATES_LOG2 24
 
 struct totals {
@@ -169,6 +170,30 @@ static int op_of(const struct run *r, struct tr_dot dot)
 	return -1;
 }
 
+/* A person is shown who wrote a value and what it is: no other than in the op. */
+static bool says_what_op_said(const struct run *r, const struct rep_cand *c)
+{
+	int at = op_of(r, c->dot);
+	const struct rep_op *op = at >= 0 ? &r->h.ops[at].op : NULL;
+	uint16_t next = c->value_first;
+
+	if (op == NULL || c->author.v != r->causes[at].author.v || c->hlc.v != r->causes[at].hlc.v ||
+	    c->actor.size != op->actor.size || memcmp(c->actor.data, op->actor.data, op->actor.size) != 0)
+		return false;
+	for (size_t i = 0; i < op->value_count; i++) {
+		const struct rep_value *v = &op->values[i], *shown = &r->rec->values[next];
+		const struct rep_field *f = rep_schema_field(r->h.family->kind, v->field);
+
+		if (f->group_id != c->group)
+			continue;
+		if (shown->field != v->field || shown->type != v->type || shown->i != v->i || shown->t.size != v->t.size ||
+		    (v->t.size > 0 && memcmp(shown->t.data, v->t.data, v->t.size) != 0))
+			return false;
+		next++;
+	}
+	return next == c->value_first + c->value_count;
+}
+
 static unsigned cands_of(const struct run *r, uint16_t group)
 {
 	uint16_t list[TR_CANDS_MAX];
@@ -176,7 +201,7 @@ static unsigned cands_of(const struct run *r, uint16_t group)
 	unsigned set = 0;
 
 	for (size_t i = 0; i < n; i++)
-		set |= 1u << op_of(r, r->rec->cands[list[i]].dot);
+		set |= says_what_op_said(r, &r->rec->cands[list[i]]) ? 1u << op_of(r, r->rec->cands[list[i]].dot) : NOBODYS;
 	return set;
 }
 
