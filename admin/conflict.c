@@ -172,6 +172,7 @@ int tc_cmd_conflict_resolve(struct tc_run *run)
 	static const struct tc_view view = {
 	    .cmd = "conflict resolve", .show = show_resolved};
 	const char *keep = tc_args_get(run, "keep");
+	const char *version = tc_args_get(run, "if-version");
 	bool has_value = tc_args_has(run, "value");
 	json_t *args, *value = NULL;
 	int rc;
@@ -191,6 +192,8 @@ int tc_cmd_conflict_resolve(struct tc_run *run)
 	tc_mem_set_text(args, "id", tc_args_word(run, 0));
 	tc_mem_set_text(args, "keep", keep);
 	tc_mem_set(args, "value", value);
+	if (version != NULL)
+		tc_mem_set(args, "if_version", tc_value_typed("if_version", version));
 	tc_mem_set_text(args, "by", tc_args_get(run, "by"));
 	rc = tc_view_run(run, &view, args);
 	json_decref(args);

@@ -6,6 +6,7 @@
  */
 #include "daemon/ctl_record.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,6 +137,7 @@ static json_t *conflict_json(struct td_ctl_call *call, const struct rep_record *
 	td_ctl_put(o, "id", conflict_id(call, rec, group->group));
 	td_ctl_put_id(o, "record", &rec->id);
 	td_ctl_put_text(o, "kind", rep_schema_kind_name(rec->kind));
+	td_ctl_put_int(o, "version", rec->version);
 	td_ctl_put_field(call, o, rec, "title");
 	td_ctl_put_text(o, "group", group->group);
 	td_ctl_put_text(o, "state", ask ? "undecided" : "settled by rule");
@@ -364,6 +366,7 @@ int td_ctl_conflict_resolve(struct td_ctl_call *call, json_t **data)
 {
 	bool keep = td_ctl_arg(call, "keep") != NULL;
 	bool value = json_object_get(call->args, "value") != NULL;
+	int64_t version = td_ctl_arg_int(call, "if_version", 0);
 	const struct rep_record *rec;
 	const struct rep_field *group = NULL;
 	struct rep_value values[TR_FIELDS_MAX];
@@ -376,6 +379,8 @@ int td_ctl_conflict_resolve(struct td_ctl_call *call, json_t **data)
 	(void)data;
 	if (keep == value)
 		return td_ctl_error(call, TR_E_USAGE, "give one of 'keep' and 'value'");
+	if (version < 0 || version > UINT32_MAX)
+		return td_ctl_error(call, TR_E_USAGE, "if_version is out of range");
 	rc = td_ctl_check_actor(call);
 	if (rc == 0)
 		rc = find_conflict(call, &group);
@@ -383,6 +388,11 @@ int td_ctl_conflict_resolve(struct td_ctl_call *call, json_t **data)
 		return rc;
 	TR_ASSERT(group != NULL);
 	rec = td_ctl_record(call);
+	/* Before a letter is looked up: it may be another one's by now. */
+	if (version > 0 && (uint32_t)version != rec->version)
+		return td_ctl_error(call, TR_E_VERSION, "the record is at version %u by now, not %" PRId64, rec->version, version);
+	write.has_version = version > 0;
+	write.if_version = (uint32_t)version;
 	write.saw_count = cands_of(rec, group, cands);
 	if (write.saw_count < 2)
 		return td_ctl_error(call, TR_E_NOTFOUND, "no open conflict in '%s': it is settled already", group->group);

@@ -35,9 +35,11 @@ def test_a_decision_does_not_cover_what_it_had_not_seen(world):
     want = {("decided", units["from the hub"]), ("later at the leaf", units["from the leaf"])}
     until(lambda: titles(hub) == want and titles(leaf) == want, "the later value stands beside the decision", 60)
 
+    stale = leaf.ctl("conflict", "resolve", first["id"], "--keep", "A", "--if-version", str(first["version"]))
+    check(stale.rc != 0 and "TR-E-VERSION" in stale.err, f"exit {stale.rc} {stale.err}")
     second = leaf.json("conflicts")["conflicts"][0]
-    check(second["record"] == record, f"{second}")
-    leaf.ok("conflict", "resolve", second["id"], "--value", "title=settled")
+    check(second["record"] == record and second["version"] == first["version"] + 2, f"{second}")
+    leaf.ok("conflict", "resolve", second["id"], "--value", "title=settled", "--if-version", str(second["version"]))
     until(lambda: not hub.json("conflicts")["conflicts"] and not leaf.json("conflicts")["conflicts"], "settled at both", 60)
     check(title(hub, record) == title(leaf, record) == "settled", f"{title(hub, record)}")
     check(hub.export() == leaf.export(), "hub and leaf differ")
