@@ -62,20 +62,22 @@ static bool has_receipt(const struct sim_world *world, const struct rep_log_info
 	return false;
 }
 
-/* All who hold the domain have it, too: nobody dropped the last copy of what another lacks. */
-static bool have_all(struct sim_world *world, unsigned scope, const struct rep_log_info *log)
+/* Which neighbour that holds the domain lacks what was dropped: others get it from
+ * their own, who keep it until then.  SIM_NONE: none does. */
+static unsigned who_lacks(struct sim_world *world, unsigned host, unsigned scope, const struct rep_log_info *log)
 {
 	for (unsigned h = scope; h != SIM_NONE; h = h == 0 ? SIM_NONE : world->host[h].parent) {
 		struct rep_log_info other;
-		bool found = !sim_host_is_up(world, h) || world->host[h].restores != 0;
+		bool is_near = world->host[h].parent == host || world->host[host].parent == h;
+		bool found = !is_near || h == host || !sim_host_is_up(world, h) || world->host[h].restores != 0;
 
 		for (size_t i = 0; !found && rep_inspect_log(world->host[h].node, &i, &other);)
 			found = other.id.author.v == log->id.author.v && other.id.inc == log->id.inc &&
 			    other.id.scope.v == log->id.scope.v && other.id.lane == log->id.lane && other.seq >= log->low;
 		if (!found)
-			return false;
+			return h;
 	}
-	return true;
+	return SIM_NONE;
 }
 
 static void look(struct sim_world *world, unsigned host)
@@ -84,6 +86,7 @@ static void look(struct sim_world *world, unsigned host)
 
 	for (size_t i = 0; rep_inspect_log(world->host[host].node, &i, &log);) {
 		const struct rep_domain *domain;
+		unsigned lacks;
 
 		if (log.low == 0)
 			continue;
@@ -94,8 +97,10 @@ static void look(struct sim_world *world, unsigned host)
 			sim_fail(world, host, "14", "dropped up to %" PRIu64 " of a log, no checkpoint speaks for that", log.low);
 		if (!has_receipt(world, &log))
 			sim_fail(world, host, "14", "dropped up to %" PRIu64 " of a log, there is no such receipt", log.low);
-		if (!have_all(world, sim_host_of(world, log.id.scope), &log))
-			sim_fail(world, host, "14", "dropped up to %" PRIu64 " of a log, somebody has not got that far", log.low);
+		lacks = who_lacks(world, host, sim_host_of(world, log.id.scope), &log);
+		if (lacks != SIM_NONE)
+			sim_fail(world, host, "14", "dropped up to %" PRIu64 " of a log of %s, %s has not got that far", log.low,
+			    world->host[sim_host_of(world, log.id.author)].name, world->host[lacks].name);
 	}
 }
 
