@@ -6,7 +6,7 @@
 
 # Suites, in this order; tests/<name>/<name>.mk has the target check-<name>,
 # whose last line is "<name>: N passed, M failed".
-SUITES := lint unit prop small oracle model sim city corpus cli net fault crash e2e
+SUITES := lint unit prop small oracle model sim planted city corpus cli net fault crash e2e
 DEPS ?= yes
 # As many jobs as there are processors, unless the caller said otherwise.
 CHECK_JOBS := $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 1))

@@ -18,6 +18,7 @@ struct node {
 	size_t value_size;
 	uint8_t *key; /* behind next[] in the same block */
 	size_t key_size;
+	uint64_t start; /* first 8 bytes of the key, as a number: most comparisons end there */
 	int height;
 	struct node *next[];
 };
@@ -61,6 +62,15 @@ static uint8_t *copy(const uint8_t *data, size_t size)
 	return p;
 }
 
+static uint64_t start_of(struct tr_bytes key)
+{
+	uint64_t start = 0;
+
+	for (size_t i = 0; i < 8; i++)
+		start = start << 8 | (i < key.size ? key.data[i] : 0);
+	return start;
+}
+
 static int compare(const struct node *n, struct tr_bytes key)
 {
 	size_t min = n->key_size < key.size ? n->key_size : key.size;
@@ -79,6 +89,7 @@ static struct node *new_node(struct tr_bytes key, int height)
 	n->height = height;
 	n->key = (uint8_t *)n + sizeof(*n) + links;
 	n->key_size = key.size;
+	n->start = start_of(key);
 	if (key.size != 0)
 		memcpy(n->key, key.data, key.size);
 	return n;
@@ -101,10 +112,11 @@ static struct node *walk(const struct memview *mv, enum rep_table table,
     struct tr_bytes key, bool equal, struct node **prev)
 {
 	struct node *n = mv->head[table];
+	uint64_t start = start_of(key);
 
 	for (int level = HEIGHT_MAX - 1; level >= 0; level--) {
-		while (n->next[level] != NULL &&
-		    compare(n->next[level], key) < (equal ? 1 : 0))
+		while (n->next[level] != NULL && (n->next[level]->start < start || (n->next[level]->start == start &&
+		    compare(n->next[level], key) < (equal ? 1 : 0))))
 			n = n->next[level];
 		if (prev != NULL)
 			prev[level] = n;

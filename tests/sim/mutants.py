@@ -104,6 +104,25 @@ def hunt(mutant, args):
     return True, how[:110], f"| {mutant['name']} | {within} | {seed} | {checker} |"
 
 
+def replays(name, args):
+    """What a failure prints is one command that fails in the same way.  Returns (good, what to say)."""
+    program = (ROOT / args.build / "mutants" / name / "sim").resolve()
+    first = subprocess.run([program, "--seeds", "60", "--first"], capture_output=True, text=True, check=False)
+    seed = re.search(r"^seed (\d+) ", first.stderr, re.M)
+    if not seed:
+        return False, "no seed failed"
+    shrunk = subprocess.run([program, "--seeds", "1", "--from", seed.group(1)], capture_output=True, text=True, check=False)
+    command = re.search(r"^replay: (.*?)( -v)?$", shrunk.stdout, re.M)
+    was = re.search(r"invariant [\w-]+", shrunk.stderr)
+    if not command or not was:
+        return False, f"seed {seed.group(1)} prints no replay"
+    again = subprocess.run(shlex.split(command.group(1)), capture_output=True, text=True, check=False)
+    now = re.search(r"invariant [\w-]+", again.stderr)
+    good = again.returncode == 1 and now is not None and now.group(0) == was.group(0)
+    steps = re.search(r"--steps (\d+)", command.group(1))
+    return good, f"replay of seed {seed.group(1)}, {steps.group(1)} actions of 120: {now.group(0) if now else 'passes'}"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("build", "cc", "cflags", "ldflags", "libs"):
@@ -111,6 +130,8 @@ def main():
     parser.add_argument("--only", help="names, with commas between them")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--table", action="store_true")
+    parser.add_argument("--name", default="mutants", help="of the suite")
+    parser.add_argument("--replay", help="one of them: its failure is shrunk, and what is printed must fail again")
     parser.add_argument("objects", nargs="+")
     args = parser.parse_args()
     only = args.only.split(",") if args.only else []
@@ -123,8 +144,12 @@ def main():
         for mutant, (found, how, row) in zip(mutants, pool.map(lambda m: hunt(m, args), mutants)):
             failed += not found
             print(row if args.table and row else f"  {'ok  ' if found else 'FAIL'}  {mutant['name']}: {how}", flush=True)
-    passed = len(mutants) + len(unknown) - failed
-    print(f"mutants: {passed} passed, {failed} failed")
+    if args.replay:
+        good, said = replays(args.replay, args)
+        failed += not good
+        print(f"  {'ok  ' if good else 'FAIL'}  {args.replay}: {said}")
+    passed = len(mutants) + len(unknown) + bool(args.replay) - failed
+    print(f"{args.name}: {passed} passed, {failed} failed")
     return 1 if failed else 0
 
 

@@ -103,6 +103,8 @@ struct sim_host {
 	bool is_rotten;          /* a row of its store was changed behind its back */
 	struct nomem_account memory; /* what its core holds, the store beside */
 	int64_t held_max;        /* in this life */
+	int64_t said_since_ms;   /* what it says is counted since then */
+	unsigned said;
 	/* network */
 	uint64_t up_conn;        /* 0 = none */
 	uint32_t last_link;

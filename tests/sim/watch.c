@@ -13,6 +13,8 @@
 
 #include "tests/sim/evil.h"
 
+#define SAID_MAX 3000 /* traces of one host in a minute */
+
 /* Who sits at the other end of a link; SIM_NONE if that end is closed: a
  * handle of the peer's may mean another log in its next life. */
 static unsigned peer_of(const struct sim_world *world, unsigned host, uint32_t link)
@@ -189,10 +191,24 @@ static bool is_alarm(int code)
 	}
 }
 
+/* 24: who says the same thousands of times a minute works in a circle. */
+static void say_less(struct sim_world *world, unsigned host, const struct rep_trace *trace)
+{
+	struct sim_host *h = &world->host[host];
+
+	if (world->now_ms - h->said_since_ms >= 60000) {
+		h->said_since_ms = world->now_ms;
+		h->said = 0;
+	}
+	if (++h->said > SAID_MAX)
+		sim_fail(world, host, "24", "%u traces in a minute, the last one %s", h->said, rep_trace_code_name(trace->code));
+}
+
 void sim_watch_trace(struct sim_world *world, unsigned host, const struct rep_trace *trace)
 {
 	unsigned peer = sim_host_of(world, trace->peer);
 
+	say_less(world, host, trace);
 	sim_trace(world, (uint64_t)(unsigned)trace->code * 0x10001u + trace->a * 31 + trace->b);
 	sim_log(world, host, "%s peer=%s a=%" PRIu64 " b=%" PRIu64 " %s", rep_trace_code_name(trace->code),
 	    peer == SIM_NONE ? "-" : world->host[peer].name, trace->a, trace->b,
