@@ -331,6 +331,7 @@ void sim_run_seed(const struct sim_conf *conf, struct sim_counts *counts, uint64
 			sim_act(world, i);
 	world->action = conf->steps;
 	sim_world_rest(world);
+	sim_sweep_look(world);
 	world->counts.held_max = (uint64_t)nomem_peak();
 	*counts = world->counts;
 	*trace = world->trace;

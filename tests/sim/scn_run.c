@@ -162,6 +162,7 @@ void sim_run_scenario(const struct sim_conf *conf, struct sim_counts *counts, ui
 	run->start_ms = world->now_ms;
 	all_steps(run, conf);
 	sim_world_rest(world);
+	sim_sweep_look(world);
 	world->counts.held_max = (uint64_t)nomem_peak();
 	*counts = world->counts;
 	*trace = world->trace;
