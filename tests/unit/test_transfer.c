@@ -85,6 +85,33 @@ static size_t rows_of(struct rig *r, const struct tr_rec_id *id, uint16_t field,
 	return count;
 }
 
+static void what_cannot_be_written_moves_nothing(void **state)
+{
+	struct rep_value many[TR_FIELDS_MAX + 1], bad = val(REASON, "\xc3\x28");
+	struct rep_write w = {.has_id = true, .must_exist = true, .values = many, .actor = text("chen")};
+	struct tr_rec_id id;
+	struct rig r;
+
+	(void)state;
+	rig_begin(&r, RIG_TOP);
+	id = begin_case(&r);
+	for (size_t i = 0; i <= TR_FIELDS_MAX; i++)
+		many[i] = val(REASON, "across the road");
+	w.id = id;
+	w.move_to = r.party[RIG_OTHER].nid;
+	w.value_count = TR_FIELDS_MAX + 1;
+	assert_int_equal(put(&r, &w), TR_E_LIMIT);
+	w.values = &bad;
+	w.value_count = 1;
+	assert_int_equal(put(&r, &w), TR_E_SIZE); /* no text, and the step goes on */
+	assert_int_not_equal(rep_record_status(load(&r, &id)), REP_CASE_MOVED);
+	w.values = many;
+	w.value_count = TR_FIELDS_MAX; /* one reason is enough */
+	assert_int_equal(put(&r, &w), 0);
+	assert_int_equal(rep_record_status(load(&r, &id)), REP_CASE_MOVED);
+	rig_end(&r);
+}
+
 static void a_case_goes_with_all_that_it_needs(void **state)
 {
 	struct tr_rec_id old, new, found;
@@ -339,6 +366,7 @@ static void a_unit_is_closed_and_its_work_goes_on(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(what_cannot_be_written_moves_nothing),
 	    cmocka_unit_test(a_case_goes_with_all_that_it_needs),
 	    cmocka_unit_test(the_old_record_is_closed_and_says_where_it_went),
 	    cmocka_unit_test(what_cannot_go_is_refused),
