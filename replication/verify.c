@@ -107,8 +107,8 @@ int rep_verify_row(const struct rep_view *view, const struct rep_log *log, uint6
 	rc = wire_seg_decode(arena, row->bytes, seg);
 	if (rc != 0)
 		return rc == TR_E_NOMEM ? rc : TR_E_DAMAGED;
-	if ((*seg)->first > first)
-		return TR_E_GAP;
+	if ((*seg)->first > first) /* a row is gone, unless it is this one that says where it begins wrongly */
+		return row->last - (*seg)->first == (*seg)->count - 1ull ? TR_E_GAP : TR_E_DAMAGED;
 	return (*seg)->first == first && row->last == first + (*seg)->count - 1 ? 0 : TR_E_DAMAGED;
 }
 

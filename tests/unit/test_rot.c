@@ -462,6 +462,19 @@ static void a_segment_is_named_alone(void **state)
 	end(&r);
 }
 
+/* Verify, come to that place, names it from its first to its last op: what is asked for again. */
+static bool is_named(const struct rig *r, const struct rep_fault *want)
+{
+	struct rep_verify_cursor cursor = {.log = want->log, .seq = want->first};
+	struct rep_verify_sum sum = {0};
+	struct rep_fault fault;
+	bool found = false;
+
+	assert_int_equal(rep_verify_next(r->node, &r->view, &cursor, 1, &fault, &found, &sum), 0);
+	return found && fault.what == want->what && fault.log == want->log && fault.first == want->first &&
+	       fault.last == want->last;
+}
+
 /* No bit of it can be another one: what no signature covers is sent to others as well. */
 static void each_bit_of_a_segment_is_looked_at(void **state)
 {
@@ -495,7 +508,7 @@ static void each_bit_of_a_segment_is_looked_at(void **state)
 				continue;
 			row[bit / 8] ^= (uint8_t)(1u << bit % 8);
 			assert_int_equal(rep_put(&r.view, REP_T_SEG, key, (struct tr_bytes){row, value.size}), 0);
-			if (rep_fault_look(r.node, &r.view, &fault) != TR_E_DAMAGED)
+			if (rep_fault_look(r.node, &r.view, &fault) != TR_E_DAMAGED || !is_named(&r, &fault))
 				fail_msg("segment %zu, bit %zu of %zu", i, bit, 8 * value.size);
 			row[bit / 8] ^= (uint8_t)(1u << bit % 8);
 		}
