@@ -235,6 +235,9 @@ void rep_head_load(struct rep_node *node)
 		if (rep_node_get(node, REP_T_HEAD, rep_key_bytes(&key), &row) == 0 && parse(row, &head, xseq, sig)) {
 			keep(unit, &head);
 			unit->xseq_hlc.v = wire_get_le64(row.data + row.size - 8);
+			/* what is held back is not said again after a restart, and has to be noticed all the same */
+			if (unit->nid.v != node->cert.nid.v && unit->head_own_ops > unit->here_ops)
+				compare(node, unit);
 		}
 	}
 }
