@@ -53,13 +53,6 @@ static void allow(struct rep_node *node, struct rep_unit *unit)
 	}
 }
 
-void rep_seat_start(struct rep_node *node)
-{
-	for (size_t i = 0; i < node->unit_count; i++)
-		if (node->units[i]->has_cert && node->units[i]->parent.v == node->cert.nid.v)
-			allow(node, node->units[i]);
-}
-
 /* --------------------------------------------------------------------- sessions */
 
 /* A key that was replaced, or cut: its holder is told, with the proof, and shut out. */
@@ -114,6 +107,14 @@ static void look_at_self(struct rep_node *node)
 		rep_on_bye_send(node, node->links[0], node->links[0]->session, "an older key");
 	rep_link_down(node, node->links[0], true, "a newer key of this unit is registered");
 	rep_link_state(node, node->links[0], REP_LINK_FENCED, "a newer key of this unit is registered");
+}
+
+void rep_seat_start(struct rep_node *node)
+{
+	for (size_t i = 0; i < node->unit_count; i++)
+		if (node->units[i]->has_cert && node->units[i]->parent.v == node->cert.nid.v)
+			allow(node, node->units[i]);
+	look_at_self(node); /* before the first write: an old seat takes none */
 }
 
 /* ------------------------------------------------------------- the former key */

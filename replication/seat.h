@@ -8,7 +8,7 @@
 
 #include "replication/node.h"
 
-/* Keys of all children, at the start. */
+/* At the start: keys of all children, and whether this seat is still the one of its unit. */
 void rep_seat_start(struct rep_node *node);
 /* Once a commit, before anything is sent. */
 void rep_seat_flush(struct rep_node *node);
