@@ -212,6 +212,102 @@ static void a_welcome_that_is_none_is_refused(void **state)
 	}
 }
 
+static struct rep_link_info link_of(const struct rig *r, enum rig_who peer)
+{
+	struct rep_link_info info;
+
+	for (size_t i = 0; rep_inspect_link(r->node, &r->view, i, &info); i++)
+		if (info.peer.v == r->party[peer].nid.v)
+			return info;
+	fail();
+	return (struct rep_link_info){0};
+}
+
+static void why_a_connection_ended_is_kept(void **state)
+{
+	static const struct { enum rep_down_why down; const char *why; unsigned bad; } rows[] = {
+	    {REP_DOWN_CLOSED, "connection lost", 0}, {REP_DOWN_UNREACHABLE, "unreachable", 0},
+	    {REP_DOWN_REFUSED_KEY, "key refused by the parent", 0}, {REP_DOWN_HOSTILE, "frames that no node sends", 1}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct rep_event down = {.kind = REP_EV_LINK_DOWN, .link = 100 + RIG_STREET, .down = rows[i].down};
+		struct rig r;
+
+		begin(&r, RIG_TOP, RIG_STREET);
+		rig_step(&r, &down);
+		assert_int_equal(rig_state(&r, RIG_STREET), REP_LINK_OFF);
+		assert_string_equal(link_of(&r, RIG_STREET).last_error, rows[i].why);
+		assert_int_equal(bad(&r), rows[i].bad);
+		rig_step(&r, &down); /* it is gone already */
+		assert_int_equal(bad(&r), rows[i].bad);
+		rig_end(&r);
+	}
+}
+
+/* Refused with one key it tries the other, and waits longer after both. */
+static void a_refused_key_waits(void **state)
+{
+	struct rep_event down = {.kind = REP_EV_LINK_DOWN, .link = REP_LINK_UP, .down = REP_DOWN_REFUSED_KEY};
+	struct rig r;
+
+	(void)state;
+	rig_begin(&r, RIG_STREET);
+	r.peer = RIG_TOP;
+	rig_wait(&r, 200000);
+	assert_int_equal(rig_state(&r, RIG_TOP), REP_LINK_DIAL);
+	for (int i = 0; i < 4; i++) {
+		rig_step(&r, &down);
+		assert_int_not_equal(rig_state(&r, RIG_TOP), REP_LINK_LIVE);
+		assert_true(link_of(&r, RIG_TOP).next_try_ms > r.mono_ms);
+		rig_wait(&r, 3600000);
+		assert_int_equal(rig_state(&r, RIG_TOP), REP_LINK_DIAL);
+	}
+	rig_end(&r);
+}
+
+static void who_is_paused_is_told(void **state)
+{
+	struct rep_event pause = {.kind = REP_EV_PAUSE, .pause = REP_PAUSE};
+	struct rig r;
+	Terrace__Hello h;
+
+	(void)state;
+	begin(&r, RIG_TOP, RIG_STREET);
+	pause.peer = r.party[RIG_STREET].nid;
+	rig_step(&r, &pause);
+	assert_int_not_equal(rig_state(&r, RIG_STREET), REP_LINK_LIVE);
+	rig_step(&r, &(struct rep_event){.kind = REP_EV_LINK_UP, .link = r.link, .user = r.party[RIG_STREET].curve});
+	h = good_hello(&r);
+	r.session++;
+	hello(&r, &h, 1);
+	assert_int_equal(r.last[TERRACE__MSG__M_WELCOME]->welcome->verdict, TR_VERDICT_BUSY);
+	pause.peer = r.party[RIG_LEAF].nid; /* no child of its own */
+	rig_step(&r, &pause);
+	assert_int_equal(r.rc, 0);
+	rig_end(&r);
+}
+
+/* A child that says that it knows an older key of ours gets the newer one. */
+static void an_old_pin_is_renewed(void **state)
+{
+	struct rig r;
+	Terrace__Hello h;
+	unsigned certs;
+
+	(void)state;
+	begin(&r, RIG_TOP, RIG_STREET);
+	h = good_hello(&r);
+	h.parent_serial = 0;
+	h.credit = 16 * 1024;
+	certs = r.frames[TERRACE__MSG__M_CERT];
+	r.session++;
+	hello(&r, &h, 1);
+	assert_true(r.frames[TERRACE__MSG__M_CERT] > certs);
+	assert_int_equal(r.last[TERRACE__MSG__M_WELCOME]->welcome->credit, 16 * 1024);
+	rig_end(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +315,10 @@ int main(void)
 	    cmocka_unit_test(a_hello_that_is_none_gets_no_word),
 	    cmocka_unit_test(a_refusal_is_said_with_its_reason),
 	    cmocka_unit_test(a_welcome_that_is_none_is_refused),
+	    cmocka_unit_test(why_a_connection_ended_is_kept),
+	    cmocka_unit_test(a_refused_key_waits),
+	    cmocka_unit_test(who_is_paused_is_told),
+	    cmocka_unit_test(an_old_pin_is_renewed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

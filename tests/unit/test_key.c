@@ -47,7 +47,7 @@ static struct rig_party renewed(const struct rig *r, enum rig_who who, uint32_t 
 
 static void only_those_above_decide(void **state)
 {
-	static const enum rep_key_what whats[] = {REP_KEY_APPROVE, REP_KEY_REVOKE, REP_KEY_ACCEPT};
+	static const enum rep_key_what acts[] = {REP_KEY_APPROVE, REP_KEY_REVOKE, REP_KEY_ACCEPT};
 	struct rig r;
 
 	(void)state;
@@ -55,9 +55,9 @@ static void only_those_above_decide(void **state)
 	rig_connect(&r, RIG_TOP);
 	rig_cert(&r, &r.party[RIG_OTHER]);
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(act(&r, whats[i], (struct tr_nid){4711}), TR_E_NOUNIT);
-		assert_int_equal(act(&r, whats[i], r.party[RIG_STREET].nid), TR_E_AUTH); /* itself */
-		assert_int_equal(act(&r, whats[i], r.party[RIG_TOP].nid), TR_E_AUTH);    /* above */
+		assert_int_equal(act(&r, acts[i], (struct tr_nid){4711}), TR_E_NOUNIT);
+		assert_int_equal(act(&r, acts[i], r.party[RIG_STREET].nid), TR_E_AUTH); /* itself */
+		assert_int_equal(act(&r, acts[i], r.party[RIG_TOP].nid), TR_E_AUTH);    /* above */
 	}
 	assert_int_equal(act(&r, REP_KEY_APPROVE, r.party[RIG_LEAF].nid), TR_E_AUTH); /* the top approves */
 	assert_int_equal(act(&r, REP_KEY_ACCEPT, r.party[RIG_LEAF].nid), TR_E_NOTFOUND);

@@ -85,6 +85,9 @@ static void a_move_has_its_form(void **state)
 	scene_begin(&s);
 	fold_text(fold_op(&s.f, s.street, TR_OP_TRANSFER), TITLE, "no move at all");
 	assert_int_equal(last_why(&s), REP_WHY_FIELD);
+	scene_begin(&s);
+	fold_text(move(&s.f, s.street, id_a, 77, "110101/s/d"), NOTES, "and a note");
+	assert_int_equal(last_why(&s), REP_WHY_FIELD);
 	/* what a move writes is written by nothing else */
 	for (uint16_t field = MOVED_TO; field <= HANDLED_BY; field++) {
 		scene_begin(&s);
@@ -258,9 +261,22 @@ static void handler_lists_are_hostile(void **state)
 	    "0123456789abcdef65:x;", "0123456789abcdef2;li;", "0123456789abcdeX2:li;"};
 	struct tr_bytes list, actor;
 	struct tr_nid nid;
-	uint8_t out[32];
+	static uint8_t many[TR_ACTOR_MAX + 40];
+	uint8_t out[200];
 
 	(void)state;
+	memset(many, 'a', sizeof(many));
+	for (size_t size = 0; size <= sizeof(many); size++) { /* each size reads back, up to the bound */
+		size_t put = rep_merge_handler_put((struct tr_nid){1}, (struct tr_bytes){many, size}, out, sizeof(out));
+
+		list = (struct tr_bytes){out, put};
+		assert_int_equal(put > 0, size <= TR_ACTOR_MAX);
+		assert_int_equal(rep_merge_handler_next(&list, &nid, &actor), size <= TR_ACTOR_MAX);
+		if (size <= TR_ACTOR_MAX) {
+			assert_int_equal(actor.size, size);
+			assert_int_equal(list.size, 0);
+		}
+	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		list = (struct tr_bytes){(const uint8_t *)bad[i], strlen(bad[i])};
 		assert_false(rep_merge_handler_next(&list, &nid, &actor));
