@@ -18,8 +18,13 @@
 
 #define DOCS_MAX 256
 
+struct sent {
+	struct rep_policy_doc doc;
+	struct sent *before;
+};
+
 struct policies {
-	struct rep_policy_doc *doc[DOCS_MAX]; /* by version; what was never committed is sent anew */
+	struct sent *sent[DOCS_MAX]; /* by version; a top node that was put back may send one a second time */
 	uint32_t said[SIM_HOSTS_MAX];         /* in a HELLO or WELCOME */
 	unsigned restores[SIM_HOSTS_MAX];     /* when it was said */
 };
@@ -69,23 +74,25 @@ static void make(struct sim_rng *rng, struct rep_policy_doc *doc)
 
 static void act_policy(struct sim_world *world, struct sim_rng *rng, unsigned host)
 {
-	struct rep_policy_doc *doc = calloc(1, sizeof(*doc));
-	struct rep_policy_send send = {.doc = doc};
+	struct sent *sent = calloc(1, sizeof(*sent));
+	struct rep_policy_send send = {.doc = &sent->doc};
 	struct rep_event event = {.kind = REP_EV_POLICY, .policy = &send};
+	uint32_t version;
 
 	(void)host;
-	TR_ASSERT(doc != NULL);
-	make(rng, doc);
+	TR_ASSERT(sent != NULL);
+	make(rng, &sent->doc);
 	sim_thrown(world, &sim_fault_policy);
 	sim_host_step(world, 0, &event);
-	if (sim_host_is_up(world, 0) && rep_policy_document(&world->host[0].view, doc) == 0) {
-		TR_ASSERT(doc->version < DOCS_MAX);
-		sim_log(world, 0, "policy %u", doc->version);
-		free(mine(world)->doc[doc->version]);
-		mine(world)->doc[doc->version] = doc;
-		doc = NULL;
+	if (sim_host_is_up(world, 0) && rep_policy_document(&world->host[0].view, &sent->doc) == 0) {
+		version = sent->doc.version;
+		TR_ASSERT(version < DOCS_MAX);
+		sim_log(world, 0, "policy %u", version);
+		sent->before = mine(world)->sent[version];
+		mine(world)->sent[version] = sent;
+		sent = NULL;
 	}
-	free(doc);
+	free(sent);
 }
 
 /* ---- a second opinion on what a document means ---- */
@@ -93,8 +100,18 @@ static void act_policy(struct sim_world *world, struct sim_rng *rng, unsigned ho
 static const struct rep_policy_doc *used(const struct sim_world *world, unsigned host)
 {
 	uint32_t version = rep_policy_of(world->host[host].node)->version;
+	const struct sent *sent = version < DOCS_MAX ? mine(world)->sent[version] : NULL;
+	struct rep_policy_doc *doc;
 
-	return version < DOCS_MAX ? mine(world)->doc[version] : NULL;
+	if (sent == NULL || sent->before == NULL)
+		return sent != NULL ? &sent->doc : NULL;
+	doc = calloc(1, sizeof(*doc));
+	TR_ASSERT(doc != NULL);
+	if (rep_policy_document(&world->host[host].view, doc) == 0)
+		while (sent != NULL && memcmp(&sent->doc, doc, sizeof(*doc)) != 0)
+			sent = sent->before;
+	free(doc);
+	return sent != NULL ? &sent->doc : NULL;
 }
 
 enum rep_merge_kind sim_policy_merge(const struct sim_world *world, unsigned host, const struct rep_field *field)
@@ -220,7 +237,10 @@ static void rest(struct sim_world *world)
 static void free_docs(struct sim_world *world)
 {
 	for (unsigned i = 0; i < DOCS_MAX; i++)
-		free(mine(world)->doc[i]);
+		for (struct sent *sent = mine(world)->sent[i], *before; sent != NULL; sent = before) {
+			before = sent->before;
+			free(sent);
+		}
 }
 
 static struct sim_fault *const FAULTS[] = {&sim_fault_policy, NULL};
