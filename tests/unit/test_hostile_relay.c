@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Goal: what stands between a node and the rest of the tree can delay, and be
  * seen to; it cannot change, hide in silence, or speak for others. */
-// needs: tests/lib/rig.o tests/lib/memview.o
+// needs: tests/fuzz/town.o tests/lib/rig.o tests/lib/memview.o
 #include "tests/unit/unit.h"
 
 #include <sodium.h>
 
 #include "proto/err.h"
+#include "tests/fuzz/town.h"
 #include "tests/lib/rig.h"
 
 #define YEAR_MS ((int64_t)366 * 24 * 3600 * 1000)
@@ -212,6 +213,35 @@ static void receipts_are_the_top_nodes(void **state)
 	}
 }
 
+/* ---- what is withheld ---- */
+
+static void eleven_minutes(struct rig *r)
+{
+	for (int i = 0; i < 11; i++)
+		rig_wait(r, 60000);
+}
+
+/* The leaf says that it has ops, and they do not come. */
+static void a_start_forgets_nothing_that_is_missing(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_begin(&r, RIG_TOP);
+	rig_connect(&r, RIG_STREET);
+	rig_cert(&r, &r.party[RIG_LEAF]);
+	town_head(&r, RIG_LEAF, 1, 2);
+	town_head(&r, RIG_STREET, 1, 0); /* an old one: it names nothing that is not here */
+	rig_wait(&r, 300000);
+	assert_int_equal(rig_restart(&r), 0);
+	assert_int_equal(r.traces[REP_TRACE_HEAD_DIFFERS], 0);
+	eleven_minutes(&r);
+	assert_int_equal(r.traces[REP_TRACE_HEAD_DIFFERS], 1);
+	eleven_minutes(&r);
+	assert_int_equal(r.traces[REP_TRACE_HEAD_DIFFERS], 1); /* said once */
+	rig_end(&r);
+}
+
 /* ---- files ---- */
 
 static void bundle(struct rig *r, enum rig_who from, enum rep_event_kind kind, Terrace__Msg *msg)
@@ -295,6 +325,7 @@ int main(void)
 	    cmocka_unit_test(nobody_writes_for_another),
 	    cmocka_unit_test(a_street_learns_nothing_of_its_sibling),
 	    cmocka_unit_test(receipts_are_the_top_nodes),
+	    cmocka_unit_test(a_start_forgets_nothing_that_is_missing),
 	    cmocka_unit_test(a_newer_file_takes_back_what_an_older_one_said),
 	};
 
