@@ -156,6 +156,7 @@ bool rep_base_is_cut(const struct rep_node *node, const struct rep_base *base)
 struct rep_base *rep_base_now(struct rep_node *node, const struct rep_domain *domain)
 {
 	struct rep_base *base = rep_base_is_forked(node, domain) ? NULL : rep_base_new(node, TR_VECTOR_MAX);
+	struct rep_base *fit;
 
 	for (const struct rep_log *log = rep_log_first_of_scope(node, domain->scope); base != NULL && log != NULL;
 	     log = rep_log_get(node, log->next_in_scope)) {
@@ -172,7 +173,9 @@ struct rep_base *rep_base_now(struct rep_node *node, const struct rep_domain *do
 		memcpy(e->h16, log->head.b, 16);
 		base->count++;
 	}
-	return base;
+	/* it stays for as long as the domain has no newer one, and a city has thousands of domains */
+	fit = base != NULL ? realloc(base, sizeof(*base) + base->count * sizeof(base->f[0])) : NULL;
+	return fit != NULL ? fit : base;
 }
 
 size_t rep_base_limit(const struct rep_base *base, struct rep_seen *out)

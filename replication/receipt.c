@@ -168,7 +168,10 @@ static int judge(struct rep_node *node, struct rep_unit *scope, const struct rep
 	size = canon(bytes, node->top.nid, scope->nid, r->ctr, r->hlc, lines, r->count);
 	if (!rep_sign_verify(PURPOSE, signed_part(bytes, size), r->sig, &node->top.sign_pk))
 		return TR_E_FORGED;
-	keep(node, scope, r->ctr, r->hlc, bytes, size, r->sig, lines, r->count);
+	if (node->is_top) /* its own, from before its store was put back: it counts on from there */
+		rep_receipt_rebase(node, r->ctr);
+	else
+		keep(node, scope, r->ctr, r->hlc, bytes, size, r->sig, lines, r->count);
 	return 0;
 }
 
@@ -190,6 +193,8 @@ int rep_receipt_take(struct rep_node *node, struct rep_link *link, const Terrace
 	if (msg->n_f > TR_VECTOR_MAX || msg->sig.len != 64 || scope == NULL ||
 	    msg->issuer != node->top.nid.v || !scope->own_or_below)
 		return TR_E_INPUT;
+	if (msg->ctr < scope->receipt_ctr && link->way == REP_WAY_UP && !link->is_bundle)
+		rep_receipt_send(node, link, scope); /* who says an older one has forgotten this one */
 	if (msg->ctr <= scope->receipt_ctr)
 		return 0;
 	r.count = (uint16_t)msg->n_f;
@@ -204,6 +209,8 @@ int rep_receipt_take(struct rep_node *node, struct rep_link *link, const Terrace
 		r.f[i].h4 = msg->f[i]->h4;
 	}
 	rc = settle(node, scope, &r);
+	if (rc == 0 && link->way == REP_WAY_DOWN && !node->is_top && node->links[0]->state == REP_LINK_LIVE)
+		rep_receipt_send(node, node->links[0], scope);
 	if (rc != TR_E_GAP)
 		return rc;
 	if (scope->pending == NULL && (scope->pending = malloc(sizeof(r))) == NULL)

@@ -12,7 +12,11 @@
 
 #include "replication/node.h"
 
-/* 0 (kept, or waiting); TR_E_FORGED, TR_E_INPUT. */
+/*
+ * 0 (kept, or waiting); TR_E_FORGED, TR_E_INPUT.  From above one that is older
+ * than what is held is answered with that: it goes up to the top node, which
+ * has forgotten it and counts on from there.
+ */
 TR_MUST_CHECK int rep_receipt_take(struct rep_node *node, struct rep_link *link, const Terrace__Receipt *msg);
 /* Top: makes what is due.  Others: tries what waits.  All: passes on downward. */
 void rep_receipt_flush(struct rep_node *node);
