@@ -416,5 +416,5 @@ int64_t rep_audit_ask_deadline(const struct rep_audit *audit)
 		return audit->again_ms;
 	if (audit->has_all && audit->pass.done)
 		return audit->since_ms + SPACE_MS;
-	return audit->since_ms + (audit->is_due ? 1000 : ANSWER_MS);
+	return audit->since_ms + (audit->is_due ? REP_AUDIT_BUSY_MS : ANSWER_MS);
 }

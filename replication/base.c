@@ -153,29 +153,34 @@ bool rep_base_is_cut(const struct rep_node *node, const struct rep_base *base)
 	return false;
 }
 
+static bool is_in(const struct rep_log *log, const struct rep_domain *domain)
+{
+	return log->id.lane == domain->lane && log->seq != 0;
+}
+
 struct rep_base *rep_base_now(struct rep_node *node, const struct rep_domain *domain)
 {
-	struct rep_base *base = rep_base_is_forked(node, domain) ? NULL : rep_base_new(node, TR_VECTOR_MAX);
-	struct rep_base *fit;
+	struct rep_base *base;
+	size_t count = 0;
 
+	for (const struct rep_log *log = rep_log_first_of_scope(node, domain->scope); log != NULL;
+	     log = rep_log_get(node, log->next_in_scope))
+		count += is_in(log, domain);
+	if (count > TR_VECTOR_MAX || rep_base_is_forked(node, domain))
+		return NULL;
+	base = rep_base_new(node, count);
 	for (const struct rep_log *log = rep_log_first_of_scope(node, domain->scope); base != NULL && log != NULL;
 	     log = rep_log_get(node, log->next_in_scope)) {
 		struct rep_vec_entry *e = &base->f[base->count];
 
-		if (log->id.lane != domain->lane || log->seq == 0)
+		if (!is_in(log, domain))
 			continue;
-		if (base->count == TR_VECTOR_MAX) {
-			free(base);
-			return NULL;
-		}
 		e->log = log->handle;
 		e->seq = log->seq;
 		memcpy(e->h16, log->head.b, 16);
 		base->count++;
 	}
-	/* it stays for as long as the domain has no newer one, and a city has thousands of domains */
-	fit = base != NULL ? realloc(base, sizeof(*base) + base->count * sizeof(base->f[0])) : NULL;
-	return fit != NULL ? fit : base;
+	return base;
 }
 
 size_t rep_base_limit(const struct rep_base *base, struct rep_seen *out)
