@@ -18,7 +18,7 @@
 #define UNIT_BYTES (4 * 1024)
 #define OPEN_BYTES (60 * 1024)
 #define LINK_BYTES (48 * 1024)
-#define STEP_BYTES (1024 * 1024) /* while it works on one event: records, vectors, what goes out */
+#define STEP_BYTES (3 * 1024 * 1024) /* while it works on one event: records, vectors, and what goes out: 2 MiB a link */
 #define IDLE_BYTES (64 * 1024)   /* checkpoints that were due open a segment, */
 #define BASE_BYTES (4 * 1024)    /* and the first one of a domain leaves its frontier */
 

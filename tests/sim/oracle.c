@@ -536,26 +536,44 @@ static bool is_promised(const struct sim_oracle *o, unsigned author, const struc
 	return false;
 }
 
+static void note_signed(struct sim_oracle *o, const struct tr_log_id *log, uint64_t first, const uint8_t *sig, unsigned restores)
+{
+	struct sim_signed *s;
+
+	GROW(o->signed_, o->signed_count, o->signed_cap);
+	s = &o->signed_[o->signed_count++];
+	s->log = *log;
+	s->first = first;
+	s->restores = restores;
+	memcpy(s->sig, sig, 64);
+}
+
 enum sim_signing sim_oracle_signed(struct sim_world *world, unsigned host, const struct tr_log_id *log, uint64_t first, const uint8_t *sig)
 {
 	const struct sim_host *h = &world->host[host];
 	struct sim_oracle *o = world->oracle;
-	struct sim_signed *s;
 	bool good = true;
 
 	for (unsigned i = o->signed_count; i-- > 0;) {
-		s = &o->signed_[i];
+		const struct sim_signed *s = &o->signed_[i];
+
 		if (s->first != first || !same_log(&s->log, log))
 			continue;
 		if (memcmp(s->sig, sig, 64) == 0)
 			return SIM_SIGNED_BEFORE;
 		good &= s->restores < h->restores && (h->rollbacks != 0 || !is_promised(o, host, log, first));
 	}
-	GROW(o->signed_, o->signed_count, o->signed_cap);
-	s = &o->signed_[o->signed_count++];
-	s->log = *log;
-	s->first = first;
-	s->restores = h->restores;
-	memcpy(s->sig, sig, 64);
+	note_signed(o, log, first, sig, h->restores);
 	return good ? SIM_SIGNED_FIRST : SIM_SIGNED_TWICE;
+}
+
+void sim_oracle_brought(struct sim_world *world, const struct tr_log_id *log, uint64_t first, const uint8_t *sig)
+{
+	struct sim_oracle *o = world->oracle;
+
+	for (unsigned i = o->signed_count; i-- > 0;)
+		if (o->signed_[i].first == first && same_log(&o->signed_[i].log, log) &&
+		    memcmp(o->signed_[i].sig, sig, 64) == 0)
+			return;
+	note_signed(o, log, first, sig, 0);
 }

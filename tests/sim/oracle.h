@@ -116,6 +116,8 @@ bool sim_oracle_count(struct sim_world *world, uint64_t owner, uint64_t scope, u
  * another node has that place of it on disk (docs/decisions/0019).
  */
 enum sim_signing sim_oracle_signed(struct sim_world *world, unsigned host, const struct tr_log_id *log, uint64_t first, const uint8_t *sig);
+/* Somebody else passes it on: its author had signed it, on a stick if not on a link. */
+void sim_oracle_brought(struct sim_world *world, const struct tr_log_id *log, uint64_t first, const uint8_t *sig);
 
 /* The same, from the record alone: what a naive fold says (check_fold.c). */
 void sim_check_fold(struct sim_world *world, unsigned host, unsigned rec); /* 10 11 */
