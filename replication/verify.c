@@ -96,76 +96,30 @@ static uint64_t last_of(const struct rep_view *view, const struct rep_log *log, 
 	return wire_get_be64(key.data + 4);
 }
 
-int rep_verify_row(const struct rep_view *view, const struct rep_log *log, uint64_t first,
-    struct wire_arena *arena, struct rep_chain_row *row, Terrace__Seg **seg)
-{
-	int rc = rep_chain_find(view, log->handle, first, row);
-
-	if (rc != 0)
-		return rc == TR_E_NOTFOUND ? TR_E_GAP : rc;
-	wire_arena_reset(arena);
-	rc = wire_seg_decode(arena, row->bytes, seg);
-	if (rc != 0)
-		return rc == TR_E_NOMEM ? rc : TR_E_DAMAGED;
-	if ((*seg)->first > first) /* a row is gone, unless it is this one that says where it begins wrongly */
-		return row->last - (*seg)->first == (*seg)->count - 1ull ? TR_E_GAP : TR_E_DAMAGED;
-	return (*seg)->first == first && row->last == first + (*seg)->count - 1 ? 0 : TR_E_DAMAGED;
-}
-
-/*
- * Is a row gone that another one names?  Causes are here before effects: what
- * would lie beyond the end of its log never was, and who names it is damaged.
- */
-static bool is_missing(const struct walk *w, uint32_t handle, uint64_t seq)
-{
-	const struct rep_log *log = rep_log_get(w->node, handle);
-	struct rep_chain_row row;
-
-	return log != NULL && seq <= log->seq && rep_chain_find(w->view, handle, seq, &row) != 0;
-}
-
-/* Is the segment's own row at fault, or one that it hangs on? */
-static bool is_own_fault(struct walk *w, const struct rep_log *log, uint64_t first)
-{
-	struct rep_seen seen[TR_VECTOR_MAX];
-	struct rep_chain_row row;
-	Terrace__Seg *seg;
-	struct rep_log tip;
-	size_t count;
-
-	if (rep_verify_row(w->view, log, first, w->arena, &row, &seg) != 0)
-		return true;
-	count = rep_chain_vec(&row, seen);
-	for (size_t i = 0; i < count; i++)
-		if (is_missing(w, seen[i].log, seen[i].seq))
-			return false;
-	for (size_t i = 0; i < seg->n_ctx; i++)
-		if (is_missing(w, seg->ctx[i]->log, seg->ctx[i]->seq))
-			return false;
-	if (rep_chain_tip(w->node, w->view, log, first - 1, &tip) != 0)
-		return false;
-	free(tip.vec);
-	return true;
-}
-
-static void bad_segment(struct walk *w, const struct rep_log *log, uint64_t first, int rc)
+static int bad_segment(struct walk *w, const struct rep_log *log, uint64_t first, int why)
 {
 	struct rep_chain_row row;
 	Terrace__Seg *seg;
 	uint64_t last = last_of(w->view, log, first);
+	bool own;
+	int rc;
 
 	if (rep_chain_find(w->view, log->handle, first, &row) == 0 &&
 	    rep_verify_row(w->view, log, first, w->arena, &row, &seg) == TR_E_GAP)
 		last = seg->first - 1; /* a row is gone */
+	rc = rep_verify_is_own(w->node, w->view, log, first, w->arena, &own);
+	if (rc != 0)
+		return rc;
 	w->c->seq = last + 1;
-	if (!is_own_fault(w, log, first)) {
+	if (!own) {
 		w->sum->unjudged++;
-		return;
+		return 0;
 	}
-	found(w, REP_FAULT_SEGMENT, rc);
+	found(w, REP_FAULT_SEGMENT, why);
 	w->fault->log = log->handle;
 	w->fault->first = first;
 	w->fault->last = last;
+	return 0;
 }
 
 static int walk_segments(struct walk *w)
@@ -189,9 +143,8 @@ static int walk_segments(struct walk *w)
 	if (is_fatal(rc))
 		return rc;
 	if (rc != 0)
-		bad_segment(w, log, next, rc);
-	else
-		w->c->seq = next != 0 ? next : log->seq + 1;
+		return bad_segment(w, log, next, rc);
+	w->c->seq = next != 0 ? next : log->seq + 1;
 	return 0;
 }
 

@@ -14,6 +14,10 @@
  * reset).  0; TR_E_GAP: none begins there; TR_E_DAMAGED. */
 TR_MUST_CHECK int rep_verify_row(const struct rep_view *view, const struct rep_log *log, uint64_t first,
     struct wire_arena *arena, struct rep_chain_row *row, Terrace__Seg **seg);
+/* The segment that begins at `first` does not verify: is its own row at fault, or
+ * one that it hangs on?  The arena is scratch.  0; TR_E_IO, TR_E_NOMEM. */
+TR_MUST_CHECK int rep_verify_is_own(const struct rep_node *node, const struct rep_view *view, const struct rep_log *log,
+    uint64_t first, struct wire_arena *arena, bool *own);
 /* 0: as its ops make it; TR_E_DIFFERS and *out (if not NULL) as it should be,
  * the caller's; errors of rep_refold. */
 TR_MUST_CHECK int rep_verify_record(const struct rep_node *node, const struct rep_view *view,
