@@ -102,7 +102,8 @@ static int w_get(void *ctx, enum rep_table table, struct tr_bytes key, struct tr
 {
 	struct td_store *store = ctx;
 
-	return read_one(store, store->write, table, key, value);
+	/* LMDB does not read in a transaction in which a write has failed: that is not the disk's fault */
+	return store->sticky != 0 ? store->sticky : read_one(store, store->write, table, key, value);
 }
 
 static int w_seek(void *ctx, enum rep_table table, struct tr_bytes from, bool after,
@@ -110,7 +111,7 @@ static int w_seek(void *ctx, enum rep_table table, struct tr_bytes from, bool af
 {
 	struct td_store *store = ctx;
 
-	return read_near(store, store->write, table, from, false, after, key, value);
+	return store->sticky != 0 ? store->sticky : read_near(store, store->write, table, from, false, after, key, value);
 }
 
 static int w_seek_before(void *ctx, enum rep_table table, struct tr_bytes before,
@@ -118,7 +119,7 @@ static int w_seek_before(void *ctx, enum rep_table table, struct tr_bytes before
 {
 	struct td_store *store = ctx;
 
-	return read_near(store, store->write, table, before, true, false, key, value);
+	return store->sticky != 0 ? store->sticky : read_near(store, store->write, table, before, true, false, key, value);
 }
 
 /* A view kept over a commit sees the newer data instead of a dead transaction. */
