@@ -575,7 +575,7 @@ int rep_on_transfer_settle(struct rep_node *node, const struct rep_write *w)
 	count = others(node->record, &chosen.id, list);
 	for (size_t i = 0; i < count && rc == 0; i++) {
 		rc = load_copy(node, &list[i], &open);
-		if (!open)
+		if (!open || unit == NULL) /* the move that is shown may be one that came meanwhile */
 			continue;
 		memset(&rest, 0, sizeof(rest));
 		rc = rep_write_op(node, transfer_op(node, w, &list[i].id, &chosen.id, unit),
