@@ -44,11 +44,6 @@ static void spend(struct walk *w, size_t units)
 	w->left = w->left > units ? w->left - units : 0;
 }
 
-static bool is_fatal(int rc)
-{
-	return rc == TR_E_IO || rc == TR_E_NOMEM;
-}
-
 static void found(struct walk *w, enum rep_fault_what what, int rc)
 {
 	memset(w->fault, 0, sizeof(*w->fault));
@@ -140,7 +135,7 @@ static int walk_segments(struct walk *w)
 	w->sum->segments += sum.segments;
 	w->sum->ops += sum.ops;
 	spend(w, sum.segments + 1);
-	if (is_fatal(rc))
+	if (rep_verify_is_fatal(rc))
 		return rc;
 	if (rc != 0)
 		return bad_segment(w, log, next, rc);
@@ -161,7 +156,7 @@ static int is_expected(struct walk *w, const struct rep_log *log, uint64_t seq, 
 	if (!w->op->has_body || !rep_op_is_of_record(w->op->kind) || rep_schema_kind_name(w->op->type) == NULL)
 		return 0;
 	rc = rep_record_load(w->rec, w->view, w->op->type, &w->op->rec);
-	if (is_fatal(rc))
+	if (rep_verify_is_fatal(rc))
 		return rc;
 	*expected = rc != 0 || (w->rec->scope.v == log->id.scope.v && w->rec->lane == log->id.lane);
 	return 0;
@@ -181,7 +176,7 @@ static int check_op(struct walk *w, const struct rep_log *log, uint64_t seq, str
 		return rc;
 	key = rep_key_ops(&w->op->rec, (struct tr_dot){log->handle, seq});
 	rc = rep_get(w->view, REP_T_OPS, rep_key_bytes(&key), &row);
-	if (rc == 0 || is_fatal(rc))
+	if (rc == 0 || rep_verify_is_fatal(rc))
 		return rc;
 	found(w, REP_FAULT_INDEX, rc);
 	w->fault->rec = w->op->rec;
@@ -211,7 +206,7 @@ static int walk_ops(struct walk *w)
 		wire_arena_reset(w->arena);
 		rc = wire_seg_decode(w->arena, row.bytes, &seg);
 	}
-	if (is_fatal(rc))
+	if (rep_verify_is_fatal(rc))
 		return rc;
 	if (rc != 0) { /* said as a segment already */
 		w->c->seq = last_of(w->view, log, w->c->seq) + 1;
@@ -268,7 +263,7 @@ static int walk_records(struct walk *w)
 	w->c->key_size = ID_SIZE + 12;
 	w->sum->records++;
 	rc = rep_verify_record(w->node, w->view, &id, NULL);
-	if (rc == 0 || is_fatal(rc))
+	if (rc == 0 || rep_verify_is_fatal(rc))
 		return rc;
 	if (rc == TR_E_GAP) { /* a segment is not there: that is the fault */
 		w->sum->unjudged++;
@@ -371,7 +366,7 @@ int rep_verify_lookup(const struct rep_view *view, const struct rep_record *rec,
 		if (!rep_verify_key(rec, i, &key))
 			continue;
 		rc = rep_get(view, table, rep_key_bytes(&key), &row);
-		if (is_fatal(rc))
+		if (rep_verify_is_fatal(rc))
 			return rc;
 		if (rc != 0)
 			*missing = true;
@@ -399,7 +394,7 @@ static int walk_lookups(struct walk *w)
 	rc = rep_record_load(w->rec, w->view, kind, &id);
 	if (rc == 0)
 		rc = rep_verify_lookup(w->view, w->rec, &missing);
-	else if (!is_fatal(rc))
+	else if (!rep_verify_is_fatal(rc))
 		return 0; /* said as a record already */
 	if (rc != 0 || !missing)
 		return rc;
@@ -414,7 +409,7 @@ int rep_verify_stands(const struct rep_view *view, enum rep_table table, struct 
 	int rc = rep_record_load(rec, view, table == REP_T_SRC ? TR_KIND_CASE : TR_KIND_DIRECTIVE, id);
 	struct rep_key k;
 
-	if (is_fatal(rc))
+	if (rep_verify_is_fatal(rc))
 		return rc;
 	*stands = rc != 0 && rc != TR_E_NOTFOUND; /* a record that cannot be read may be the one */
 	for (uint16_t i = 0; rc == 0 && !*stands && i < rec->cand_count; i++)
@@ -430,7 +425,7 @@ static int check_extra(struct walk *w, enum rep_table table)
 	bool stands = true;
 	int rc = rep_get(w->view, table, key, &row);
 
-	if (is_fatal(rc))
+	if (rep_verify_is_fatal(rc))
 		return rc;
 	if (table == REP_T_DIR)
 		copy = rep_bytes(key.data + ID_SIZE, key.size == 2 * ID_SIZE ? ID_SIZE : 0);
@@ -537,11 +532,11 @@ int rep_fault_look(const struct rep_node *node, const struct rep_view *view, con
 	switch (fault->what) {
 	case REP_FAULT_SEGMENT:
 		rc = rep_verify_log(node, view, fault->log, fault->first, 1, &next, &sum);
-		return rc != 0 && !is_fatal(rc) ? TR_E_DAMAGED : rc;
+		return rc != 0 && !rep_verify_is_fatal(rc) ? TR_E_DAMAGED : rc;
 	case REP_FAULT_INDEX: return look_index(view, fault);
 	case REP_FAULT_RECORD:
 		rc = rep_verify_record(node, view, &fault->rec, NULL);
-		return rc != 0 && !is_fatal(rc) ? TR_E_DAMAGED : rc;
+		return rc != 0 && !rep_verify_is_fatal(rc) ? TR_E_DAMAGED : rc;
 	case REP_FAULT_SOURCE:
 	case REP_FAULT_DIRECTIVE:
 	default: return 0; /* mended at once */

@@ -6,9 +6,16 @@
 #ifndef REPLICATION_VERIFY_H
 #define REPLICATION_VERIFY_H
 
+#include "proto/err.h"
 #include "replication/chain.h"
 #include "replication/keys.h"
 #include "replication/refold.h"
+
+/* Ends a walk: nothing is known of what could not be read. */
+static inline bool rep_verify_is_fatal(int rc)
+{
+	return rc == TR_E_IO || rc == TR_E_NOMEM;
+}
 
 /* The stored segment that begins at `first`, decoded into the arena (which is
  * reset).  0; TR_E_GAP: none begins there; TR_E_DAMAGED. */

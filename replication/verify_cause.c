@@ -8,16 +8,11 @@
 #include "replication/chain.h"
 #include "replication/log.h"
 
-struct walk {
+struct place {
 	const struct rep_node *node;
 	const struct rep_view *view;
 	struct wire_arena *arena;
 };
-
-static bool is_fatal(int rc)
-{
-	return rc == TR_E_IO || rc == TR_E_NOMEM;
-}
 
 int rep_verify_row(const struct rep_view *view, const struct rep_log *log, uint64_t first,
     struct wire_arena *arena, struct rep_chain_row *row, Terrace__Seg **seg)
@@ -39,7 +34,7 @@ int rep_verify_row(const struct rep_view *view, const struct rep_log *log, uint6
  * Is a row gone that another one names?  Causes are here before effects: what
  * would lie beyond the end of its log never was, and who names it is damaged.
  */
-static bool is_missing(const struct walk *w, uint32_t handle, uint64_t seq)
+static bool is_missing(const struct place *w, uint32_t handle, uint64_t seq)
 {
 	const struct rep_log *log = rep_log_get(w->node, handle);
 	struct rep_chain_row row;
@@ -49,7 +44,7 @@ static bool is_missing(const struct walk *w, uint32_t handle, uint64_t seq)
 
 /* Is the row that ends there at fault itself?  What hangs on it does not verify
  * either, and the same segment put in its place again would not help.  0; TR_E_IO, TR_E_NOMEM. */
-static int is_shaken(struct walk *w, uint32_t handle, uint64_t seq, bool *shaken)
+static int is_shaken(struct place *w, uint32_t handle, uint64_t seq, bool *shaken)
 {
 	const struct rep_log *log = rep_log_get(w->node, handle);
 	struct rep_verify_sum sum = {0};
@@ -68,13 +63,13 @@ static int is_shaken(struct walk *w, uint32_t handle, uint64_t seq, bool *shaken
 	if (rc == 0)
 		rc = rep_verify_log(w->node, w->view, handle, seg->first, 1, &next, &sum);
 	*shaken |= rc != 0;
-	return is_fatal(rc) ? rc : 0;
+	return rep_verify_is_fatal(rc) ? rc : 0;
 }
 
 int rep_verify_is_own(const struct rep_node *node, const struct rep_view *view, const struct rep_log *log, uint64_t first,
     struct wire_arena *arena, bool *own)
 {
-	struct walk walk = {node, view, arena}, *w = &walk;
+	struct place walk = {node, view, arena}, *w = &walk;
 	struct rep_seen seen[TR_VECTOR_MAX];
 	struct rep_chain_row row;
 	bool shaken = false;
@@ -86,7 +81,7 @@ int rep_verify_is_own(const struct rep_node *node, const struct rep_view *view, 
 	*own = true;
 	rc = rep_verify_row(w->view, log, first, w->arena, &row, &seg);
 	if (rc != 0)
-		return is_fatal(rc) ? rc : 0;
+		return rep_verify_is_fatal(rc) ? rc : 0;
 	count = rep_chain_vec(&row, seen);
 	for (size_t i = 0; i < count; i++)
 		shaken |= is_missing(w, seen[i].log, seen[i].seq);
@@ -103,5 +98,5 @@ int rep_verify_is_own(const struct rep_node *node, const struct rep_view *view, 
 	*own = rc == 0;
 	if (rc == 0)
 		free(tip.vec);
-	return is_fatal(rc) ? rc : 0;
+	return rep_verify_is_fatal(rc) ? rc : 0;
 }
