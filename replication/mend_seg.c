@@ -125,7 +125,7 @@ int rep_mend_need(struct rep_node *node, struct rep_link *link, const Terrace__N
 	struct rep_log *log = rep_link_theirs(node, link, need->log);
 
 	/* its LOGDEF was checked: the scope is in reach, the author on its path */
-	if (link->is_bundle || log == NULL || need->from == 0 || need->from > need->to)
+	if (log == NULL || need->from == 0 || need->from > need->to)
 		return TR_E_INPUT;
 	if (link->serve_ms != 0 && node->mono_ms - link->serve_ms < SERVE_MS)
 		return TR_E_BUSY;
@@ -167,7 +167,7 @@ static int ask_next(struct rep_node *node, const struct rep_log *log, struct rep
 	rc = rep_verify_row(node->raw, log, last + 1, arena, &row, &msg);
 	if (rep_node_broken(node, rc))
 		return rc;
-	if (rc != 0 || msg->n_ctx > TR_VECTOR_MAX || msg->count > TR_SEG_OPS_MAX)
+	if (rc != 0)
 		return 0; /* damaged as well: the signature alone says it, and the next one's repair */
 	rep_chain_read(msg, &next);
 	for (; next.ctx_count < msg->n_ctx; next.ctx_count++) {

@@ -24,8 +24,6 @@ static int on_segs(struct rep_node *node, struct rep_link *link, const Terrace__
 {
 	int first = 0, bad_count = 0;
 
-	if (segs->n_seg > TR_SCAN_FIELDS_MAX)
-		return TR_E_INPUT;
 	for (size_t i = 0; i < segs->n_seg && node->rc == 0 && bad_count < BAD_SEGS_MAX; i++) {
 		int rc = rep_take_segment(node, link, rep_bytes(segs->seg[i].data, segs->seg[i].len));
 

@@ -144,8 +144,8 @@ void rep_on_hello_send(struct rep_node *node, struct rep_link *link)
 	hello.proto_max = node->proto_max;
 	hello.nid = node->cert.nid.v;
 	hello.serial = node->cert.serial;
-	if (rep_unit_find(node, link->peer) != NULL && rep_unit_find(node, link->peer)->cert.registered)
-		hello.parent_serial = rep_unit_find(node, link->peer)->cert.serial;
+	if (rep_unit_of(node, link->peer)->cert.registered)
+		hello.parent_serial = rep_unit_of(node, link->peer)->cert.serial;
 	hello.store = node->store_id;
 	hello.fd = (ProtobufCBinaryData){sizeof(fd), fd};
 	hello.profile = node->profile;
@@ -188,9 +188,9 @@ static bool too_old(const struct rep_node *node, uint32_t peer_min)
 
 static uint32_t verdict(const struct rep_node *node, const struct rep_link *link, const Terrace__Hello *hello)
 {
-	const struct rep_unit *unit = rep_unit_find(node, link->peer);
+	const struct rep_unit *unit = rep_unit_of(node, link->peer);
 
-	if (unit == NULL || hello->nid != link->peer.v)
+	if (hello->nid != link->peer.v)
 		return TR_VERDICT_ENROL;
 	if (hello->proto_min > node->proto_max || hello->proto_max < node->proto_min)
 		return TR_VERDICT_VERSION;
@@ -240,10 +240,10 @@ static bool is_too_often(const struct rep_node *node, struct rep_link *link)
 /* The certificate that took the place of the one it speaks by. */
 static ProtobufCBinaryData proof(struct rep_node *node, struct tr_nid peer, uint8_t out[static TR_CERT_BYTES_MAX])
 {
-	const struct rep_unit *unit = rep_unit_find(node, peer);
+	const struct rep_unit *unit = rep_unit_of(node, peer);
 	struct tr_bytes row;
 
-	if (unit == NULL || rep_trust_row(node, peer, unit->has_next ? unit->next.serial : unit->cert.serial, &row) != 0 ||
+	if (rep_trust_row(node, peer, unit->has_next ? unit->next.serial : unit->cert.serial, &row) != 0 ||
 	    row.size > TR_CERT_BYTES_MAX)
 		return (ProtobufCBinaryData){0, NULL};
 	memcpy(out, row.data, row.size);
@@ -287,7 +287,7 @@ void rep_on_hello(struct rep_node *node, struct rep_link *link, const Terrace__M
 	w.proto = hello->proto_max < node->proto_max ? hello->proto_max : node->proto_max;
 	w.policy = node->policy.version;
 	w.verdict = verdict(node, link, hello);
-	w.serial = rep_unit_find(node, link->peer) != NULL ? rep_unit_find(node, link->peer)->serial_max : 0;
+	w.serial = rep_unit_of(node, link->peer)->serial_max;
 	w.cert = w.verdict == TR_VERDICT_SERIAL ? proof(node, link->peer, cert) : (ProtobufCBinaryData){0, NULL};
 	w.time_ms = (uint64_t)rep_node_now_ms(node);
 	w.fd = (ProtobufCBinaryData){sizeof(fd), fd};
@@ -297,7 +297,7 @@ void rep_on_hello(struct rep_node *node, struct rep_link *link, const Terrace__M
 	w.cert_serial = node->cert.serial;
 	w.version = (ProtobufCBinaryData){version_size, version};
 	w.heads = rep_head_sum(node, link->peer);
-	w.head_ctr = rep_unit_find(node, link->peer) != NULL ? rep_unit_find(node, link->peer)->head_ctr : 0;
+	w.head_ctr = rep_unit_of(node, link->peer)->head_ctr;
 	msg.m_case = TERRACE__MSG__M_WELCOME;
 	msg.welcome = &w;
 	rep_link_send(node, link, &msg);
@@ -310,7 +310,7 @@ void rep_on_hello(struct rep_node *node, struct rep_link *link, const Terrace__M
 		return;
 	}
 	link->proto = w.proto;
-	rep_unit_find(node, link->peer)->policy = hello->policy;
+	rep_unit_of(node, link->peer)->policy = hello->policy;
 	link->knows_serial = hello->parent_serial;
 	link->was_equal = equal;
 	if (hello->parent_serial < node->cert.serial)
@@ -369,8 +369,7 @@ int rep_on_welcome(struct rep_node *node, struct rep_link *link, const Terrace__
 	copy_version(link, w->version);
 	if (!node->has_offset)
 		rep_node_follow(node, w->time_ms, 0);
-	if (rep_unit_find(node, link->peer) != NULL)
-		rep_unit_find(node, link->peer)->policy = w->policy;
+	rep_unit_of(node, link->peer)->policy = w->policy;
 	rep_head_catch_up(node, w->head_ctr);
 	if (w->heads != rep_head_sum(node, node->cert.nid))
 		rep_head_resend(node);

@@ -190,8 +190,8 @@ int rep_receipt_take(struct rep_node *node, struct rep_link *link, const Terrace
 	struct rep_pending_receipt r = {.ctr = msg->ctr, .hlc = {msg->hlc}};
 	int rc;
 
-	if (msg->n_f > TR_VECTOR_MAX || msg->sig.len != 64 || scope == NULL ||
-	    msg->issuer != node->top.nid.v || !scope->own_or_below)
+	TR_ASSERT(msg->sig.len == sizeof(r.sig)); /* wire_rules.c */
+	if (msg->n_f > TR_VECTOR_MAX || scope == NULL || msg->issuer != node->top.nid.v || !scope->own_or_below)
 		return TR_E_INPUT;
 	if (msg->ctr < scope->receipt_ctr && link->way == REP_WAY_UP && !link->is_bundle)
 		rep_receipt_send(node, link, scope); /* who says an older one has forgotten this one */

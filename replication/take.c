@@ -34,10 +34,10 @@
 static bool has_room(const struct rep_node *node, const struct tr_log_id *id)
 {
 	size_t authors = 0, logs = 0;
-	struct tr_nid up = id->scope;
 
-	for (; up.v != 0 && authors <= TR_LEVEL_MAX; authors++)
-		up = rep_unit_find(node, up) != NULL ? rep_unit_find(node, up)->parent : (struct tr_nid){0};
+	for (const struct rep_unit *up = rep_unit_find(node, id->scope); up != NULL && authors <= TR_LEVEL_MAX; up = up->above)
+		authors++;
+	TR_ASSERT(authors > 0); /* only logs of units that are known are made */
 	for (const struct rep_log *log = rep_log_first_of_scope(node, id->scope); log != NULL;
 	     log = rep_log_get(node, log->next_in_scope))
 		logs += log->id.author.v == id->author.v && log->id.lane == id->lane;
@@ -115,8 +115,7 @@ int rep_take_logdef(struct rep_node *node, struct rep_link *link, const Terrace_
 	uint32_t had;
 	size_t pos;
 
-	if (def->h == 0 || id.author.v == 0 || id.inc == 0 || id.scope.v == 0 ||
-	    def->lane < TR_LANE_P || def->lane > TR_LANE_E)
+	if (def->h == 0) /* of the rest the decoder has seen to it: wire_rules.c */
 		return TR_E_INPUT;
 	if (rep_map_first(&link->theirs, def->h, &pos, &had) || rep_take_is_waiting(link, def->h))
 		return TR_E_INPUT;
@@ -166,8 +165,7 @@ static bool is_news(const struct rep_node *node, const struct rep_log *base, con
 static int take_ctx(struct rep_node *node, const struct rep_link *link, const struct rep_log *base,
     const Terrace__Seg *msg, struct rep_chain_seg *seg)
 {
-	if (msg->n_ctx > TR_VECTOR_MAX)
-		return TR_E_INPUT;
+	TR_ASSERT(msg->n_ctx <= TR_VECTOR_MAX); /* wire_rules.c */
 	seg->ctx_count = 0;
 	for (size_t i = 0; i < msg->n_ctx; i++) {
 		struct rep_log *other = rep_link_theirs(node, link, msg->ctx[i]->log);
@@ -220,21 +218,19 @@ static void fold_all(struct rep_node *node, struct rep_log *log, const struct re
 static bool is_whole(const struct rep_chain_seg *seg)
 {
 	for (uint32_t i = 0; i < seg->count; i++)
-		if (seg->ops[i].size == 0 || seg->ops[i].data[0] != 1)
+		if (seg->ops[i].data[0] != 1) /* OP_MIN in wire_rules.c */
 			return false;
 	return true;
 }
 
 static int fill(const Terrace__Seg *msg, struct rep_chain_seg *seg)
 {
-	if (msg->count == 0 || msg->count > TR_SEG_OPS_MAX || msg->n_op != msg->count ||
-	    msg->sig.len != 64 || msg->first == 0 || msg->first > TR_SEQ_MAX || msg->clockq > 2)
-		return TR_E_INPUT;
-	for (size_t i = 0; i < msg->n_op; i++)
-		if (msg->op[i].len > TR_OP_BYTES_MAX + 64)
-			return TR_E_INPUT;
+	/* the bounds are those of wire_rules.c */
+	TR_ASSERT(msg->count > 0 && msg->count <= TR_SEG_OPS_MAX && msg->first > 0 && msg->sig.len == sizeof(seg->sig));
+	if (msg->n_op != msg->count)
+		return TR_E_INPUT; /* dropped ones are for a store */
 	rep_chain_read(msg, seg);
-	memcpy(seg->sig, msg->sig.data, 64);
+	memcpy(seg->sig, msg->sig.data, sizeof(seg->sig));
 	return 0;
 }
 
@@ -327,8 +323,10 @@ static int take_again(struct rep_node *node, struct rep_link *link, struct rep_l
 	if (!has_ctx(node, link, msg))
 		return TR_E_BUSY; /* that is mended first */
 	rc = rep_chain_tip(node, node->raw, log, seg->first - 1, &tip);
-	if (rep_node_broken(node, rc) || rc != 0)
+	if (rc != 0) {
+		(void)rep_node_broken(node, rc);
 		return TR_E_BUSY;
+	}
 	rc = rep_trust_cert(node, log->id.author, seg->serial, &cert);
 	if (rc == 0)
 		rc = verify(node, link, &tip, msg, seg, &cert);
@@ -370,8 +368,10 @@ static int try_row(struct rep_node *node, struct rep_link *link, const Terrace__
 		rc = rep_chain_tip(node, node->view, p->row, before, &p->tip);
 		base = &p->tip;
 	}
-	if (rep_node_broken(node, rc) || rc != 0)
+	if (rc != 0) {
+		(void)rep_node_broken(node, rc);
 		return rc == TR_E_NOTFOUND ? TR_E_GAP : rc;
+	}
 	if (msg->prev.len != 0 && memcmp(msg->prev.data, base->head.b, sizeof(base->head.b)) != 0)
 		rc = TR_E_GAP; /* behind something that is not here */
 	else
@@ -486,8 +486,8 @@ static int keep(struct rep_node *node, struct rep_link *link, struct place *p, c
 		return rc;
 	if (seg->first == 1 && log->parent == 0 && link->empty_logs > 0)
 		link->empty_logs--;
-	if (log->id.author.v == node->cert.nid.v && rep_unit_find(node, link->peer) != NULL)
-		rep_unit_find(node, link->peer)->claims = 0; /* it had told the truth */
+	if (log->id.author.v == node->cert.nid.v)
+		rep_unit_of(node, link->peer)->claims = 0; /* it had told the truth */
 	rep_cut_grown(node, log, seg->first == log->fork + 1);
 	rep_cut_fold(node);
 	fold_all(node, log, seg, cert, folded);

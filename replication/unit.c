@@ -22,6 +22,14 @@ struct rep_unit *rep_unit_find(const struct rep_node *node, struct tr_nid nid)
 	return node->units[i];
 }
 
+struct rep_unit *rep_unit_of(const struct rep_node *node, struct tr_nid nid)
+{
+	struct rep_unit *unit = rep_unit_find(node, nid);
+
+	TR_ASSERT(unit != NULL);
+	return unit;
+}
+
 static bool room(struct rep_node *node)
 {
 	struct rep_unit **more = tr_grow(node->units, node->unit_count, &node->unit_cap, sizeof(struct rep_unit *));

@@ -9,6 +9,8 @@
 #include "replication/node.h"
 
 struct rep_unit *rep_unit_find(const struct rep_node *node, struct tr_nid nid); /* NULL if unknown */
+/* The same of one that is known: a neighbour with a session, a bundle's other end. */
+struct rep_unit *rep_unit_of(const struct rep_node *node, struct tr_nid nid);
 /* Found or made; NULL: no memory or TR_UNITS_MAX (sticky error for memory). */
 struct rep_unit *rep_unit_make(struct rep_node *node, struct tr_nid nid);
 /* Sets the parent (once) and what follows from it. */
