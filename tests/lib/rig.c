@@ -345,10 +345,18 @@ void rig_logdef(struct rig *r, uint32_t h, struct tr_log_id id)
 struct tr_bytes rig_segment(const struct rig *r, const struct rig_seg *seg, uint8_t *out, size_t cap,
     struct tr_hash *hash)
 {
+	return rig_segment_seen(r, seg, NULL, 0, 0, out, cap, hash);
+}
+
+struct tr_bytes rig_segment_seen(const struct rig *r, const struct rig_seg *seg, const struct rig_seen *seen, size_t count,
+    size_t unsaid, uint8_t *out, size_t cap, struct tr_hash *hash)
+{
 	struct rep_seg_head head = {.log = seg->log, .serial = seg->serial != 0 ? seg->serial : 1,
 	    .first = seg->first, .count = seg->count, .hlc = {(uint64_t)r->wall_ms << 16}, .clockq = 1,
 	    .prev = seg->prev};
 	Terrace__Seg msg = TERRACE__SEG__INIT;
+	Terrace__Ctx ctx[TR_VECTOR_MAX], *list[TR_VECTOR_MAX];
+	struct rep_vec vec[TR_VECTOR_MAX];
 	ProtobufCBinaryData ops[TR_SEG_OPS_MAX];
 	struct tr_hash leaves[TR_SEG_OPS_MAX];
 	uint8_t header[TR_SEG_HEADER_SIZE], sig[64];
@@ -359,7 +367,19 @@ struct tr_bytes rig_segment(const struct rig *r, const struct rig_seg *seg, uint
 			memset(&leaves[i], 0, sizeof(leaves[i]));
 	}
 	rep_seg_root(leaves, seg->count, &head.root);
-	rep_seg_ctxhash(NULL, 0, &head.ctxhash);
+	TR_ASSERT(count <= TR_VECTOR_MAX && unsaid <= count);
+	for (size_t i = 0; i < count; i++) {
+		vec[i] = (struct rep_vec){seen[i].log.author, seen[i].log.inc, seen[i].seq, {0}};
+		memcpy(vec[i].h16, seen[i].hash.b, sizeof(vec[i].h16));
+		terrace__ctx__init(&ctx[i]);
+		ctx[i].log = seen[i].h;
+		ctx[i].seq = seen[i].seq;
+		ctx[i].h4 = wire_get_le32(seen[i].hash.b);
+		list[i] = &ctx[i];
+	}
+	msg.n_ctx = count - unsaid;
+	msg.ctx = list + unsaid;
+	rep_seg_ctxhash(vec, count, &head.ctxhash);
 	rep_seg_head_encode(&head, header);
 	rep_seg_sign(header, r->party[seg->author].sign.sk, sig);
 	if (hash != NULL)

@@ -96,6 +96,16 @@ struct rig_seg {
 };
 /* Encodes; *hash (may be NULL) is that of the header. */
 struct tr_bytes rig_segment(const struct rig *r, const struct rig_seg *seg, uint8_t *out, size_t cap, struct tr_hash *hash);
+/* What the author of a segment had seen of another log. */
+struct rig_seen {
+	uint32_t h;
+	struct tr_log_id log;
+	uint64_t seq;
+	struct tr_hash hash; /* of the segment that ends there */
+};
+/* The same with a vector, of which the first `unsaid` entries are not sent. */
+struct tr_bytes rig_segment_seen(const struct rig *r, const struct rig_seg *seg, const struct rig_seen *seen, size_t count,
+    size_t unsaid, uint8_t *out, size_t cap, struct tr_hash *hash);
 void rig_segs(struct rig *r, const struct tr_bytes *segs, size_t count);
 
 #endif
