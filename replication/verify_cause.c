@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "proto/err.h"
+#include "replication/branch.h"
 #include "replication/chain.h"
 #include "replication/log.h"
 
@@ -53,15 +54,16 @@ static int is_shaken(struct place *w, uint32_t handle, uint64_t seq, bool *shake
 	uint64_t next;
 	int rc;
 
-	if (log == NULL || seq <= log->fork || seq > log->seq)
+	if (log == NULL || seq == 0 || seq > log->seq)
 		return 0;
-	rc = rep_chain_find(w->view, handle, seq, &row);
+	log = rep_branch_holder(w->node, log, seq); /* what a branch left is in another row */
+	rc = rep_chain_find(w->view, log->handle, seq, &row);
 	if (rc == 0) {
 		wire_arena_reset(w->arena);
 		rc = wire_seg_decode(w->arena, row.bytes, &seg);
 	}
 	if (rc == 0)
-		rc = rep_verify_log(w->node, w->view, handle, seg->first, 1, &next, &sum);
+		rc = rep_verify_log(w->node, w->view, log->handle, seg->first, 1, &next, &sum);
 	*shaken |= rc != 0;
 	return rep_verify_is_fatal(rc) ? rc : 0;
 }
