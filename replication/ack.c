@@ -13,7 +13,7 @@
 #include "replication/unit.h"
 
 #define SENT_MAX 8192
-#define ACK_METERED_BYTES (16 * 1024)
+#define ACK_METERED_BYTES (TR_CREDIT_METERED / 2) /* before the window is full */
 #define ACK_METERED_MS 2000
 
 static struct rep_sent *sent_at(const struct rep_link *link, size_t i)

@@ -48,6 +48,7 @@ struct rep_way {
 	bool ack_queued;      /* in its link's acknowledgement queue */
 	uint32_t next_send;   /* handle of the next log in the queue; 0 = end */
 	uint32_t next_ack;
+	int32_t over;         /* bytes that its last turn took of the next one; < 0: that it has left */
 };
 
 struct rep_vec_entry { /* of an author's vector, with local handles */
@@ -261,7 +262,9 @@ struct rep_link {
 	uint32_t hello_count;
 	/* sending */
 	uint32_t queue_head[REP_CLASSES], queue_tail[REP_CLASSES];
-	int32_t deficit[REP_CLASSES];
+	int32_t share_r, share_b; /* bytes that R and B may send before the other, while both wait */
+	int32_t turn_left;        /* bytes of the turn that X or those below it have, while both wait */
+	bool is_lower_turn;
 	struct rep_sent *sent;    /* ring */
 	size_t sent_first, sent_count, sent_cap;
 	uint64_t inflight;

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plan -- what a neighbour gets next: classes by deficit round robin
- * (Shreedhar, Varghese 1995), inside a class round robin over logs, each log
- * after what its segments had seen; within the peer's credit.
+ * plan -- what a neighbour gets next, within its credit.
+ *
+ * Class E first, and an eighth of the window is left to it.  Then a frame of X
+ * and a frame of what is below it by turns; there R has four bytes where B has
+ * one.  Inside a class scopes take turns by deficit round robin (Shreedhar,
+ * Varghese 1995), in bytes, and the logs of a scope share its turn; each log
+ * goes after what its segments had seen.
  */
 #ifndef REPLICATION_PLAN_H
 #define REPLICATION_PLAN_H

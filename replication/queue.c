@@ -78,6 +78,7 @@ struct rep_way *rep_queue_way(struct rep_link *link, struct rep_log *log)
 		way->defined = way->unsure = way->unknown = way->parted = way->index_sent = false;
 		way->queued = way->ack_queued = false;
 		way->next_send = way->next_ack = 0;
+		way->over = 0;
 	}
 	return way;
 }
@@ -135,20 +136,40 @@ struct rep_link *rep_queue_link(const struct rep_node *node, const struct rep_lo
 	return link != NULL && link->state == REP_LINK_LIVE ? link : NULL;
 }
 
-void rep_queue_send(struct rep_node *node, struct rep_link *link, struct rep_log *log)
+/* Whether it is to be in the queue, and is not. */
+static bool enters(const struct rep_log *log, struct rep_way *way)
 {
-	struct rep_way *way = rep_queue_way(link, log);
-	unsigned cls = rep_queue_class(log->id.lane);
-
 	if (way->queued || way->unsure || way->sent >= log->seq || way->sent < log->low)
-		return; /* the last: what it lacks was dropped here, see prune.h */
+		return false; /* the last: what it lacks was dropped here, see prune.h */
 	way->queued = true;
 	way->next_send = 0;
+	return true;
+}
+
+void rep_queue_send(struct rep_node *node, struct rep_link *link, struct rep_log *log)
+{
+	unsigned cls = rep_queue_class(log->id.lane);
+
+	if (!enters(log, rep_queue_way(link, log)))
+		return;
 	if (link->queue_head[cls] == 0)
 		link->queue_head[cls] = log->handle;
 	else
 		rep_queue_way(link, rep_log_get(node, link->queue_tail[cls]))->next_send = log->handle;
 	link->queue_tail[cls] = log->handle;
+}
+
+void rep_queue_again(struct rep_link *link, struct rep_log *log)
+{
+	struct rep_way *way = rep_queue_way(link, log);
+	unsigned cls = rep_queue_class(log->id.lane);
+
+	if (!enters(log, way))
+		return;
+	way->next_send = link->queue_head[cls];
+	if (link->queue_head[cls] == 0)
+		link->queue_tail[cls] = log->handle;
+	link->queue_head[cls] = log->handle;
 }
 
 void rep_queue_raise(const struct rep_node *node, struct rep_link *link, struct rep_log *log, uint64_t seq)

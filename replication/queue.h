@@ -16,6 +16,8 @@ struct rep_link *rep_queue_link(const struct rep_node *node, const struct rep_lo
 /* Queues the log on the links that lack part of it. */
 void rep_queue_offer(struct rep_node *node, struct rep_log *log);
 void rep_queue_send(struct rep_node *node, struct rep_link *link, struct rep_log *log);
+/* The same, before all others. */
+void rep_queue_again(struct rep_link *link, struct rep_log *log);
 /* Takes the first log of a class; NULL if empty. */
 struct rep_log *rep_queue_take(struct rep_node *node, struct rep_link *link, unsigned cls);
 bool rep_queue_is_empty(const struct rep_link *link);

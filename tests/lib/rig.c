@@ -100,7 +100,7 @@ static void know(struct rig *r, const struct rig_party *p)
 
 int rig_restart(struct rig *r)
 {
-	struct rep_conf conf = {.keys = r->party[r->self].sign, .profile = TR_PROFILE_FIBRE,
+	struct rep_conf conf = {.keys = r->party[r->self].sign, .profile = r->profile, .is_fenced = r->lost_fence,
 	    .version = "rig", .wall = {r->wall_ms}, .mono = {r->mono_ms}};
 
 	rep_free(r->node);
@@ -123,6 +123,7 @@ void rig_begin(struct rig *r, enum rig_who self)
 	TR_ASSERT(sodium_init() >= 0);
 	memset(r, 0, sizeof(*r));
 	r->self = self;
+	r->profile = TR_PROFILE_FIBRE;
 	r->wall_ms = WALL;
 	r->mono_ms = 1000000;
 	r->welcome_ms = WALL;
@@ -170,6 +171,8 @@ static void note(struct rig *r, const struct rep_effect *fx)
 	TR_ASSERT(wire_msg_decode(r->arena, fx->bytes, &msg) == 0);
 	r->frames[msg->m_case]++;
 	r->last[msg->m_case] = msg;
+	if (r->on_send != NULL)
+		r->on_send(r->ctx, msg);
 }
 
 static void step(struct rig *r, struct rep_event *event)

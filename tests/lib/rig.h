@@ -37,6 +37,8 @@ struct rig {
 	struct rep_node *node;
 	struct rep_batch *batch;
 	int64_t wall_ms, mono_ms;
+	enum tr_profile profile;  /* of its own way up, from the next start on */
+	bool lost_fence;          /* the next start finds none: a new incarnation */
 	enum rig_who self;
 	struct rig_party party[RIG_PARTIES];
 	uint8_t root[TR_ROOT_BYTES_MAX];
@@ -51,6 +53,8 @@ struct rig {
 	unsigned frames[32];    /* sent by the core, by oneof case */
 	size_t sent_bytes;
 	struct rep_reply reply;
+	void (*on_send)(void *ctx, const Terrace__Msg *msg); /* each frame of the core, in turn; NULL: nobody looks */
+	void *ctx;
 	struct wire_arena *arena; /* of `last` */
 	Terrace__Msg *last[32];   /* newest frame of each case */
 };
