@@ -62,6 +62,7 @@ void rep_base_free(struct rep_node *node)
 
 		free(d->want);
 		free(d->base);
+		free(d->differs);
 		free(d->floor);
 		free(d->next_floor);
 		free(d);
@@ -254,6 +255,7 @@ static struct rep_base **place_of(struct rep_domain *domain, char tag)
 	switch (tag) {
 	case 'w': return &domain->want;
 	case 'b': return &domain->base;
+	case 'd': return &domain->differs;
 	case 'f': return &domain->floor;
 	default: return &domain->next_floor;
 	}
@@ -291,6 +293,7 @@ static void load_domain(struct rep_node *node, const struct rep_log *log)
 		return;
 	domain->want = load(node, domain, 'w');
 	domain->base = load(node, domain, 'b');
+	domain->differs = load(node, domain, 'd');
 	domain->floor = load(node, domain, 'f');
 	domain->next_floor = load(node, domain, 'n');
 }
@@ -420,29 +423,4 @@ void rep_base_note(struct rep_node *node, const struct rep_log *log)
 		return;
 	domain->make_due = true;
 	rep_base_queue(node, domain);
-}
-
-/* ------------------------------------------------------------------- inspect */
-
-bool rep_inspect_ckpt(const struct rep_node *node, size_t i, struct rep_ckpt_info *out)
-{
-	const struct rep_domain *d = i < node->domain_count ? node->domains[i] : NULL;
-
-	if (d == NULL)
-		return false;
-	memset(out, 0, sizeof(*out));
-	out->scope = d->scope;
-	out->lane = d->lane;
-	out->waiting = d->want != NULL;
-	for (const struct rep_log *log = rep_log_first_of_scope(node, d->scope); log != NULL;
-	     log = rep_log_get(node, log->next_in_scope))
-		out->dropped += log->id.lane == d->lane ? log->low : 0;
-	out->stopped = rep_base_is_forked(node, d) || (d->want != NULL && rep_base_is_cut(node, d->want));
-	if (d->base != NULL) {
-		out->number = d->base->number;
-		out->records = d->base->records;
-		out->ms = d->base->ms;
-		out->root = d->base->root;
-	}
-	return true;
 }

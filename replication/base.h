@@ -3,15 +3,16 @@
  * base -- points of a domain's history that are known to be the same at every
  * holder: checkpoints.  A domain is a scope and a lane.
  *
- * want   a checkpoint of the top node that is not compared yet
- * base   the newest one that this node's own state agrees with
- * floor  the one below which ops may have been dropped (prune.h); its number,
- *        and that of next, is this node's own count of its floors
- * next   the one that the floor is being raised to
+ * want    a checkpoint of the top node that is not compared yet
+ * base    the newest one that this node's own state agrees with
+ * differs a newer one that it does not agree with
+ * floor   the one below which ops may have been dropped (prune.h); its number,
+ *         and that of next, is this node's own count of its floors
+ * next    the one that the floor is being raised to
  *
  * REP_T_DOMAIN: scope be64, lane, record id, kind -> "": the records of a
  *               domain, from the first op of each that came
- * REP_T_BASE:   scope be64, lane, 'w', 'b', 'f' or 'n' -> the struct below
+ * REP_T_BASE:   scope be64, lane, 'w', 'b', 'd', 'f' or 'n' -> the struct below
  */
 #ifndef REPLICATION_BASE_H
 #define REPLICATION_BASE_H
@@ -34,7 +35,7 @@ struct rep_domain {
 	bool make_due;       /* top: a checkpoint is to be written */
 	bool queued;         /* waits for the job */
 	bool prune_due;      /* something is to be dropped */
-	struct rep_base *want, *base, *floor, *next_floor;
+	struct rep_base *want, *base, *differs, *floor, *next_floor;
 	struct rep_domain *next; /* in the queue */
 };
 
@@ -75,7 +76,8 @@ void rep_base_note(struct rep_node *node, const struct rep_log *log);
 struct rep_base *rep_base_copy(struct rep_node *node, const struct rep_base *base);
 /* The highest sequence of this row that a known checkpoint names: no CUT sets aside what lies at or below it. */
 uint64_t rep_base_named(const struct rep_node *node, const struct rep_log *log);
-/* Replaces domain->want ('w'), base ('b'), floor ('f') or next_floor ('n'), which it takes over; NULL deletes. */
+/* Replaces domain->want ('w'), base ('b'), differs ('d'), floor ('f') or next_floor
+ * ('n'), which it takes over; NULL deletes. */
 void rep_base_set(struct rep_node *node, struct rep_domain *domain, char tag, struct rep_base *base);
 
 /* Records of a domain, by id; `after` NULL: the first.  0; TR_E_NOTFOUND at the end. */

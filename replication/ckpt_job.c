@@ -157,6 +157,8 @@ static void adopt(struct rep_node *node, struct rep_domain *domain, struct rep_b
 {
 	rep_node_trace(node, REP_TRACE_CKPT, domain->scope, domain->lane, base->records, NULL);
 	rep_base_set(node, domain, 'b', base);
+	if (domain->differs != NULL)
+		rep_base_set(node, domain, 'd', NULL);
 }
 
 /* All records were seen. */
@@ -181,8 +183,9 @@ static void finish(struct rep_node *node)
 		if (domain->want != NULL && domain->want->at.log == base->at.log && domain->want->at.seq == base->at.seq)
 			rep_base_set(node, domain, 'w', NULL);
 		if (memcmp(root.b, base->root.b, 32) != 0 || job->root.records != base->records) {
-			node->diverged++;
 			rep_node_trace(node, REP_TRACE_CKPT_DIFFERS, domain->scope, domain->lane, base->at.seq, NULL);
+			job->target = NULL;
+			rep_base_set(node, domain, 'd', base);
 			return;
 		}
 	}

@@ -225,6 +225,16 @@ void rep_ckpt_op_take(struct rep_node *node, const struct rep_log *log, uint64_t
 		rep_node_fail(node, rc);
 	} else if (rc != 0) {
 		rep_node_trace(node, REP_TRACE_CKPT_DIFFERS, domain->scope, domain->lane, seq, "its frontier is not ours");
+		base = rep_base_new(node, 0);
+		if (base != NULL) {
+			base->number = ckpt->number;
+			base->records = ckpt->records;
+			base->root = ckpt->root;
+			base->at = (struct tr_dot){log->handle, seq};
+			base->ms = rep_hlc_ms(hlc);
+			rep_base_set(node, domain, 'd', base);
+			base = NULL;
+		}
 	}
 	free(base);
 	free(ckpt);

@@ -52,6 +52,7 @@ struct rep_verify_cursor {
 
 struct rep_verify_sum {
 	uint64_t segments, ops, records;
+	uint64_t dropped;        /* of the ops: gone below a checkpoint, their segment's root stands for them */
 	uint64_t unjudged;       /* segments that hang on one that cannot be read */
 };
 

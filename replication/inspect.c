@@ -59,6 +59,7 @@ void rep_inspect_self(const struct rep_node *node, struct rep_self *out)
 	out->forged = node->forged;
 	out->bad_frames = node->bad_frames;
 	out->held_segments = node->held_segments;
+	out->dropped_bytes = node->dropped_bytes;
 	out->clock_offset_ms = node->has_offset ? node->offset_ms : 0;
 	out->clockq = rep_node_clockq(node);
 }

@@ -293,7 +293,7 @@ static int signer(const struct check *c, uint32_t serial, struct rep_cert *out)
 	return rc == 0 && rep_cert_decode(row, out) == 0 ? 0 : TR_E_NOCERT;
 }
 
-static int check_one(struct check *c, uint64_t first, uint64_t *last, uint32_t *ops)
+static int check_one(struct check *c, uint64_t first, uint64_t *last, struct rep_verify_sum *sum)
 {
 	uint8_t header[TR_SEG_HEADER_SIZE];
 	struct rep_chain_seg seg;
@@ -328,7 +328,11 @@ static int check_one(struct check *c, uint64_t first, uint64_t *last, uint32_t *
 		rc = TR_E_DAMAGED;
 	c->replay.head = seg.hash;
 	*last = row.last;
-	*ops = seg.count;
+	if (rc == 0) {
+		sum->segments++;
+		sum->ops += seg.count;
+		sum->dropped += seg.is_dropped ? seg.count : 0;
+	}
 	return rc;
 }
 
@@ -348,15 +352,12 @@ int rep_verify_log(const struct rep_node *node, const struct rep_view *view, uin
 	rc = c.arena != NULL && c.scratch != NULL ? rep_chain_tip(node, view, c.log, seq - 1, &c.replay) : TR_E_NOMEM;
 	while (rc == 0 && seq <= c.log->seq && budget-- > 0) {
 		uint64_t last;
-		uint32_t ops;
 
-		rc = check_one(&c, seq, &last, &ops);
+		rc = check_one(&c, seq, &last, sum);
 		if (rc == TR_E_NOTFOUND)
 			rc = TR_E_GAP;
 		if (rc != 0)
 			break;
-		sum->segments++;
-		sum->ops += ops;
 		seq = last + 1;
 	}
 	if (rc != 0 || seq <= c.log->seq)

@@ -348,8 +348,8 @@ struct rep_node {
 	size_t prune_left;         /* domains that wait for it */
 	int64_t prune_ms, prune_scan_ms; /* mono: next slice; last look */
 	int64_t keep_ms;           /* configuration; 0 = nothing is dropped */
+	uint64_t dropped_bytes;    /* since the start */
 	uint64_t prune_ops;
-	uint64_t diverged;         /* checkpoints that another state was found at */
 	struct rep_link **links;  /* [0] = parent */
 	size_t link_count, link_cap;
 	struct rep_map by_link;

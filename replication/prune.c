@@ -29,7 +29,7 @@ struct rep_prune {
 	struct rep_base_entry at; /* the record done last */
 	uint16_t log;             /* in the floor's frontier */
 	uint64_t seq;             /* the next one there */
-	uint64_t segments;        /* that were dropped */
+	uint64_t ops, bytes;      /* that were dropped */
 };
 
 static void end(struct rep_node *node)
@@ -74,6 +74,30 @@ static bool segment(struct rep_node *node, const struct rep_log *log, uint64_t s
 	return !rep_node_broken(node, rc) && rc == 0;
 }
 
+enum rep_hold rep_prune_hold(const struct rep_node *node, const struct rep_domain *domain)
+{
+	const struct rep_base *base = domain->base;
+	uint64_t could = 0, may = 0;
+
+	if (domain->lane != TR_LANE_R && domain->lane != TR_LANE_B)
+		return REP_HOLD_LANE;
+	if (domain->differs != NULL) /* the ops are all there is to find out why, and to mend it */
+		return REP_HOLD_DIFFERS;
+	if (rep_base_is_forked(node, domain))
+		return REP_HOLD_FORKED;
+	if (base == NULL)
+		return REP_HOLD_NO_CKPT;
+	if (rep_base_is_cut(node, base))
+		return REP_HOLD_CUT;
+	for (uint16_t i = 0; i < base->count; i++) {
+		const struct rep_log *log = rep_log_get(node, base->f[i].log);
+
+		could += base->f[i].seq > log->low;
+		may += limit_of(node, log, base->f[i].seq) > log->low;
+	}
+	return could > 0 && may == 0 ? REP_HOLD_UNSEEN : REP_HOLD_NONE;
+}
+
 static bool is_due(struct rep_node *node, const struct rep_domain *domain)
 {
 	const struct rep_base *base = domain->base;
@@ -82,10 +106,9 @@ static bool is_due(struct rep_node *node, const struct rep_domain *domain)
 	uint64_t ops = 0;
 	bool old = false;
 
-	if (domain->next_floor != NULL)
+	if (domain->next_floor != NULL && domain->differs == NULL)
 		return true; /* it was cut short */
-	if (base == NULL || (domain->lane != TR_LANE_R && domain->lane != TR_LANE_B) ||
-	    rep_base_is_forked(node, domain) || rep_base_is_cut(node, base))
+	if (rep_prune_hold(node, domain) != REP_HOLD_NONE)
 		return false;
 	for (uint16_t i = 0; i < base->count; i++) {
 		const struct rep_log *log = rep_log_get(node, base->f[i].log);
@@ -259,10 +282,10 @@ static void drop_segment(struct rep_node *node, struct rep_log *log, const Terra
 		key = rep_key_ops(&op->rec, (struct tr_dot){log->handle, seg->first + i});
 		rep_node_del(node, REP_T_OPS, rep_key_bytes(&key));
 	}
-	(void)rep_chain_drop(node, log, last);
+	node->prune->bytes += rep_chain_drop(node, log, last);
+	node->prune->ops += last + 1 - seg->first;
 	log->low = last;
 	rep_log_store(node, log);
-	node->prune->segments++;
 }
 
 /* False: nothing more of this log may go. */
@@ -356,10 +379,11 @@ void rep_prune_flush(struct rep_node *node)
 		start(node);
 		return;
 	}
-	if (!(job->is_dropping ? drop_some(node) : mark_some(node)))
+	if (job->domain->differs == NULL && !(job->is_dropping ? drop_some(node) : mark_some(node)))
 		return;
-	if (job->segments > 0)
-		rep_node_trace(node, REP_TRACE_TRUNCATED, job->domain->scope, job->domain->lane, job->segments, NULL);
+	node->dropped_bytes += job->bytes;
+	if (job->ops > 0)
+		rep_node_trace(node, REP_TRACE_TRUNCATED, job->domain->scope, job->ops, job->bytes, NULL);
 	end(node);
 }
 

@@ -333,6 +333,7 @@ struct rep_self {
 	uint64_t late_ops;         /* of them: without a receipt for too long, although the parent is there */
 	struct tr_hlc receipt_hlc; /* of the newest RECEIPT for the own scope; 0 = none */
 	uint64_t violations, forged, bad_frames, held_segments;
+	uint64_t dropped_bytes;    /* by truncation, since the start */
 	int64_t clock_offset_ms;   /* against the parent */
 	uint8_t clockq;
 };
@@ -440,6 +441,17 @@ struct rep_log_info {
 bool rep_inspect_log(const struct rep_node *node, size_t *cursor, struct rep_log_info *out);
 bool rep_log_of(const struct rep_node *node, uint32_t handle, struct rep_log_info *out);
 
+/* Why nothing of a domain is dropped, however old it is; the first that applies. */
+enum rep_hold {
+	REP_HOLD_NONE = 0,
+	REP_HOLD_LANE,    /* certificates, units and directives lie there: never */
+	REP_HOLD_DIFFERS, /* the state here is another one than at the top node */
+	REP_HOLD_FORKED,  /* a log has branches */
+	REP_HOLD_NO_CKPT, /* no checkpoint speaks for any of it yet */
+	REP_HOLD_CUT,     /* a CUT sets ops below the checkpoint aside */
+	REP_HOLD_UNSEEN,  /* the top node's receipt, or a neighbour's acknowledgement, is not there yet */
+};
+
 /* What is known of the checkpoints of a domain; i from 0, false at the end. */
 struct rep_ckpt_info {
 	struct tr_nid scope;
@@ -450,12 +462,25 @@ struct rep_ckpt_info {
 	uint64_t records;
 	int64_t ms;                /* its stamp, wall */
 	struct tr_hash root;
-	uint64_t dropped;          /* ops below it that are not here any more; an upper bound */
+	uint64_t differs;          /* number of a newer one that it does not agree with; 0 = none */
+	uint64_t dropped;          /* ops that are not here any more; an upper bound */
+	enum rep_hold hold;
 };
 bool rep_inspect_ckpt(const struct rep_node *node, size_t i, struct rep_ckpt_info *out);
 
+/* Stamp (wall) of the newest op of a domain that was dropped: whatever came later is here.  0: all is. */
+int64_t rep_dropped_until(const struct rep_node *node, const struct rep_view *view, struct tr_nid scope, uint8_t lane);
+
 /* The record's oldest ops were dropped, or may be at any time: what rep_record_op() gives is not all. */
 bool rep_is_truncated(const struct rep_node *node, const struct rep_view *view, const struct tr_rec_id *id);
+/* What rep_record_op() does not give of a loaded record.  false: it gives all. */
+struct rep_dropped {
+	uint64_t ops;
+	int64_t until_ms;          /* none of them is newer; wall */
+	int64_t ckpt_ms;           /* stamp of the checkpoint that speaks for them */
+};
+bool rep_record_dropped(const struct rep_node *node, const struct rep_view *view, const struct rep_record *rec,
+    struct rep_dropped *out);
 
 /* Digest over all logs of a scope: (log id, seq, hash), 16 bytes; what two holders compare. */
 void rep_scope_digest(const struct rep_node *node, struct tr_nid scope, uint8_t out[static 16]);

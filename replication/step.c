@@ -90,6 +90,7 @@ static void on_tick(struct rep_node *node)
 	for (size_t i = 0; i < node->link_count; i++)
 		rep_link_tick(node, node->links[i]);
 	rep_move_tick(node);
+	rep_prune_tick(node);
 	if (node->mono_ms - node->check_mono_ms < CHECK_MS)
 		return;
 	rep_receipt_check(node, node->mono_ms - node->check_mono_ms);
@@ -98,7 +99,6 @@ static void on_tick(struct rep_node *node)
 	rep_on_enroll_allow(node);
 	count_hours(node);
 	rep_ckpt_tick(node);
-	rep_prune_tick(node);
 	prune_keys(node);
 }
 

@@ -134,6 +134,7 @@ static int walk_segments(struct walk *w)
 	rc = rep_verify_log(w->node, w->view, log->handle, w->c->seq, w->left < 16 ? w->left : 16, &next, &sum);
 	w->sum->segments += sum.segments;
 	w->sum->ops += sum.ops;
+	w->sum->dropped += sum.dropped;
 	spend(w, sum.segments + 1);
 	if (rep_verify_is_fatal(rc))
 		return rc;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "proto/err.h"
+#include "replication/keys.h"
 
 #define HEX_DIGITS 32
 
@@ -77,6 +78,16 @@ static void links(struct sim_world *world, unsigned host)
 		sim_fail(world, host, "inspect", "%u parents", parents);
 }
 
+/* Listed under its record, and in effect there. */
+static bool is_counted(const struct rep_view *view, const struct tr_rec_id *id, struct tr_dot dot)
+{
+	struct rep_key key = rep_key_ops(id, dot);
+	struct tr_bytes row;
+
+	return rep_get(view, REP_T_VIOLATION, rep_key_bytes(&key), &row) != 0 &&
+	       rep_get(view, REP_T_LATER, rep_key_bytes(&key), &row) != 0;
+}
+
 static void ops_of(struct sim_world *world, unsigned host, const struct tr_rec_id *id)
 {
 	const struct sim_host *h = &world->host[host];
@@ -100,6 +111,34 @@ static void ops_of(struct sim_world *world, unsigned host, const struct tr_rec_i
 		sim_fail(world, host, "inspect", "%u ops of a record, then %s", count, tr_err_code(rc));
 }
 
+/* What is not here of a record's history was dropped, and is said to be. */
+static void dropped_of(struct sim_world *world, unsigned host, uint8_t kind, const struct tr_rec_id *id)
+{
+	static struct rep_record rec;
+	static struct rep_op op;
+	const struct sim_host *h = &world->host[host];
+	struct rep_ops_cursor cursor = {.started = false};
+	struct rep_dropped dropped = {.ops = 0};
+	struct rep_cut_info cut;
+	struct rep_log_info log;
+	struct rep_cause cause;
+	uint32_t serial;
+	uint64_t here = 0;
+
+	if (sim_throws(world, sim_fault_find("rot")) || /* a row of yesterday counts less */
+	    rep_record_load(&rec, &h->view, kind, id) != 0)
+		return;
+	while (rep_record_op(h->node, &h->view, id, &cursor, &op, &cause, &serial) == 0)
+		here += rep_log_of(h->node, cause.dot.log, &log) && log.id.scope.v == rec.scope.v && log.id.lane == rec.lane &&
+		    !rep_is_aside(h->node, cause.dot, &cut) && is_counted(&h->view, id, cause.dot);
+	if (rep_record_dropped(h->node, &h->view, &rec, &dropped) &&
+	    (!rep_is_truncated(h->node, &h->view, id) || dropped.until_ms == 0 || dropped.ckpt_ms == 0))
+		sim_fail(world, host, "inspect", "ops of a record are missing, and were not dropped");
+	if (here + dropped.ops != rec.version)
+		sim_fail(world, host, "inspect", "version %u of a record: %llu ops are here, %llu were dropped", rec.version,
+		    (unsigned long long)here, (unsigned long long)dropped.ops);
+}
+
 static void record(struct sim_world *world, unsigned host, uint8_t kind, const struct tr_rec_id *id)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -116,6 +155,7 @@ static void record(struct sim_world *world, unsigned host, uint8_t kind, const s
 	if (rep_find_prefix(&h->view, 0, hex, 12, found, kinds, 2) == 0)
 		sim_fail(world, host, "inspect", "a record is not found by the beginning of its id");
 	ops_of(world, host, id);
+	dropped_of(world, host, kind, id);
 }
 
 static void look(struct sim_world *world, unsigned host)
