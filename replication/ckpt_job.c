@@ -11,6 +11,7 @@
 #include "proto/err.h"
 #include "replication/chain.h"
 #include "replication/ckpt_op.h"
+#include "replication/cut.h"
 #include "replication/fold.h"
 #include "replication/later.h"
 #include "replication/log.h"
@@ -148,6 +149,8 @@ static bool write_op(struct rep_node *node, struct rep_domain *domain, struct re
 		rep_node_fail(node, rc);
 		return false;
 	}
+	for (uint16_t i = 0; i < base->count; i++)
+		rep_cut_keep(node, base->f[i].log, base->f[i].seq);
 	base->at = (struct tr_dot){log->handle, seq};
 	base->ms = rep_hlc_ms(rep_fold_hlc(fold.hlc, op->dt_ms));
 	return true;

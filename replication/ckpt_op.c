@@ -206,6 +206,8 @@ void rep_ckpt_op_take(struct rep_node *node, const struct rep_log *log, uint64_t
 		rc = rep_ckpt_op_decode(ckpt, encoded);
 	if (rc == 0)
 		rc = rep_ckpt_op_resolve(node, domain, ckpt, &base);
+	for (uint16_t i = 0; rc == 0 && i < base->count; i++)
+		rep_cut_keep(node, base->f[i].log, base->f[i].seq);
 	/* a newer way to write down a state is nobody's fault: nothing is compared */
 	if (rc == 0 && ckpt->state_ver == TR_STATE_VER && rep_base_contains(base, domain->base) &&
 	    !rep_base_contains(domain->base, base)) {

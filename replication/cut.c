@@ -129,7 +129,7 @@ static uint64_t covered(struct rep_node *node, const struct rep_log *log, const 
 
 uint64_t rep_cut_weigh(struct rep_node *node, const struct rep_log *log)
 {
-	uint64_t allowed = 0;
+	uint64_t allowed = log->kept_seq;
 	bool is_cut = false;
 
 	for (size_t i = 0; i < node->cut_count; i++) {
@@ -267,6 +267,8 @@ bool rep_cut_take(struct rep_node *node, const struct rep_log *log, uint64_t seq
 		return true;
 	keep(node, &now, heads.data);
 	node->seats_dirty = rep_unit_find(node, now.nid)->keys_dirty = true;
+	if (now.scope.v == now.nid.v && now.reason == REP_CUT_REVOKED)
+		rep_node_trace(node, REP_TRACE_KEY_CUT, now.nid, now.serial, now.by.v, NULL);
 	mark(node, now.scope);
 	return true;
 }
@@ -276,4 +278,17 @@ void rep_cut_grown(struct rep_node *node, struct rep_log *log, bool is_first)
 	/* A log of which no CUT speaks costs nothing. */
 	if (node->cut_count > 0 && (is_first || log->aside_from != UINT64_MAX) && rep_cut_weigh(node, log) != log->aside_from)
 		mark(node, log->id.scope);
+}
+
+void rep_cut_keep(struct rep_node *node, uint32_t row, uint64_t seq)
+{
+	for (struct rep_log *log = rep_log_get(node, row); log != NULL; log = rep_log_get(node, log->parent)) {
+		if (seq > log->kept_seq) {
+			log->kept_seq = seq;
+			rep_log_store(node, log);
+			if (seq >= log->aside_from)
+				mark(node, log->id.scope);
+		}
+		seq = log->fork;
+	}
 }

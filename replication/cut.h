@@ -27,7 +27,8 @@ static inline bool rep_cut_is_aside(const struct rep_log *log, uint64_t seq)
 /* Fields of the op. */
 enum { REP_CUT_F_NID = 1, REP_CUT_F_SERIAL, REP_CUT_F_HEADS, REP_CUT_F_REASON };
 #define REP_CUT_HEAD_SIZE 33  /* inc(8) lane(1) seq(8) h16(16) */
-#define REP_CUT_HEADS_MAX 512 /* all logs that one author may have in a scope */
+#define REP_CUT_HEADS_MAX 480 /* an author has at most 64 logs in a domain, shared with those above it; fits one value */
+static_assert(REP_CUT_HEADS_MAX * REP_CUT_HEAD_SIZE <= TR_TEXT_MAX, "a CUT fits an op");
 
 /* A CUT op came (or was written here).  False: its writer may not say that. */
 bool rep_cut_take(struct rep_node *node, const struct rep_log *log, uint64_t seq, struct tr_hlc hlc,
@@ -42,6 +43,8 @@ uint64_t rep_cut_weigh(struct rep_node *node, const struct rep_log *log);
 bool rep_cut_is_cut(const struct rep_node *node, struct tr_nid nid, uint32_t serial);
 /* Did this node itself write one in that scope? */
 bool rep_cut_is_mine(const struct rep_node *node, struct tr_nid scope, struct tr_nid nid, uint32_t serial);
+/* A checkpoint of the top node covers the row up to `seq`: that counts whatever is cut. */
+void rep_cut_keep(struct rep_node *node, uint32_t row, uint64_t seq);
 void rep_cut_load(struct rep_node *node); /* rows of REP_T_CUT */
 void rep_cut_free(struct rep_node *node);
 

@@ -7,8 +7,10 @@
 #include "proto/err.h"
 #include "proto/grow.h"
 #include "replication/chain.h"
+#include "replication/closed.h"
 #include "replication/cut.h"
 #include "replication/log.h"
+#include "replication/lookup.h"
 #include "replication/overlay.h"
 #include "replication/own.h"
 #include "replication/refold.h"
@@ -88,6 +90,25 @@ static int by_id(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct tr_rec_id));
 }
 
+/* What else says something about a record: by source, by directive, that its unit is closed. */
+static void around(struct rep_node *node, const struct tr_rec_id *id, bool before)
+{
+	static const uint8_t kinds[] = {TR_KIND_CASE, TR_KIND_DIRECTIVE};
+
+	for (size_t i = 0; i < sizeof(kinds) && node->rc == 0; i++) {
+		int rc = rep_record_load(node->record, node->view, kinds[i], id);
+
+		if (rc != 0)
+			continue; /* an error of the store is sticky; what cannot be read stays */
+		if (before)
+			rep_lookup_remove(node, node->record);
+		else
+			rep_lookup_add(node, node->record);
+	}
+	if (!before && node->rc == 0 && rep_record_load(node->record, node->view, TR_KIND_UNIT, id) == 0)
+		rep_closed_take(node);
+}
+
 static void refold(struct rep_node *node, struct touched *t)
 {
 	struct rep_overlay *overlay;
@@ -111,9 +132,12 @@ static void refold(struct rep_node *node, struct touched *t)
 			continue;
 		}
 		if (rc == 0)
+			around(node, &t->ids[i], true);
+		if (rc == 0)
 			rc = rep_overlay_apply(overlay, node->view);
 		if (rc != 0)
 			rep_node_fail(node, rc);
+		around(node, &t->ids[i], false);
 	}
 	rep_overlay_free(overlay);
 }

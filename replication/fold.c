@@ -11,6 +11,7 @@
 #include "replication/keys.h"
 #include "replication/later.h"
 #include "replication/late.h"
+#include "replication/lookup.h"
 #include "replication/closed.h"
 #include "replication/policy_use.h"
 #include "replication/status.h"
@@ -65,32 +66,13 @@ static void index_source(struct rep_node *node, const struct rep_op *op)
 {
 	const struct rep_value *source = value_of(op, F_SOURCE);
 	const struct rep_value *id = value_of(op, F_SOURCE_ID);
-	uint8_t row[16 * REP_TWINS_MAX];
-	struct tr_bytes old = {NULL, 0};
-	size_t at = 0;
 	struct rep_key key;
 
 	if (source == NULL || id == NULL || source->type != REP_VALUE_TEXT || id->type != REP_VALUE_TEXT ||
 	    id->t.size > TR_SOURCE_ID_MAX)
 		return;
 	key = rep_key_source(source->t, id->t);
-	if (rep_node_get(node, REP_T_SRC, rep_key_bytes(&key), &old) != 0)
-		old.size = 0;
-	if (old.size > sizeof(row) - 16 || old.size % 16 != 0)
-		return; /* sixteen twins are enough to be told about */
-	for (size_t i = 0; i < old.size; i += 16) {
-		int order = memcmp(old.data + i, op->rec.b, 16);
-
-		if (order == 0)
-			return;
-		at += order < 0 ? 16 : 0; /* by id: who came first does not matter */
-	}
-	if (old.size > 0) {
-		memcpy(row, old.data, at);
-		memcpy(row + at + 16, old.data + at, old.size - at);
-	}
-	memcpy(row + at, op->rec.b, 16);
-	rep_node_put(node, REP_T_SRC, rep_key_bytes(&key), rep_bytes(row, old.size + 16));
+	rep_lookup_twin(node, &key, &op->rec);
 }
 
 static void index_directive(struct rep_node *node, const struct rep_op *op)
@@ -250,7 +232,7 @@ static void keep_aside(struct rep_node *node, const struct rep_fold *fold, uint6
 		return;
 	rep_floor_keep(node, &op->rec);
 	rep_node_put(node, REP_T_OPS, rep_key_bytes(&ops), rep_bytes("", 0));
-	if (op->kind == TR_OP_CREATE)
+	if (op->kind == TR_OP_CREATE && op->type == TR_KIND_UNIT)
 		rep_fold_index(node, fold, op);
 }
 

@@ -238,6 +238,7 @@ static void fill_log(const struct rep_log *log, struct rep_log_info *out)
 	out->handle = log->handle;
 	out->serial = log->serial;
 	out->aside_from = log->aside_from;
+	out->kept_seq = log->kept_seq;
 	out->id = log->id;
 	out->parent = log->parent;
 	out->fork = log->fork;

@@ -12,12 +12,12 @@
 
 /*
  * Row: version(1) author(8) inc(8) scope(8) lane(1) seq(8) hash(32)
- * up(8) down(8) receipt(8) parent(4) fork(8) count(2) serial(4) aside(8),
- * then per vector entry handle(4) seq(8) h16(16); version 4: then low(8).
+ * up(8) down(8) receipt(8) parent(4) fork(8) count(2) serial(4) aside(8) kept(8),
+ * then per vector entry handle(4) seq(8) h16(16); version 6: then low(8).
  */
-#define ROW_VERSION 3     /* of a log of which nothing was dropped */
-#define ROW_VERSION_LOW 4
-#define ROW_FIXED 116
+#define ROW_VERSION 5     /* of a log of which nothing was dropped */
+#define ROW_VERSION_LOW 6
+#define ROW_FIXED 124
 #define ROW_LOW 8
 #define ROW_ENTRY 28
 
@@ -143,6 +143,7 @@ void rep_log_store(struct rep_node *node, struct rep_log *log)
 	wire_put_be16(row + 102, log->vec_count);
 	wire_put_be32(row + 104, log->serial);
 	wire_put_be64(row + 108, log->aside_from);
+	wire_put_be64(row + 116, log->kept_seq);
 	for (uint16_t i = 0; i < log->vec_count; i++, p += ROW_ENTRY) {
 		wire_put_be32(p, log->vec[i].log);
 		wire_put_be64(p + 4, log->vec[i].seq);
@@ -228,6 +229,7 @@ static void load_row(struct rep_node *node, struct tr_bytes key, struct tr_bytes
 	log->stored = true;
 	log->serial = wire_get_be32(row.data + 104);
 	log->aside_from = wire_get_be64(row.data + 108);
+	log->kept_seq = wire_get_be64(row.data + 116);
 	log->seq = wire_get_be64(row.data + 26);
 	memcpy(log->head.b, row.data + 34, 32);
 	log->way[REP_WAY_UP].acked = wire_get_be64(row.data + 66);

@@ -8,6 +8,7 @@
 #include "proto/err.h"
 #include "replication/batch.h"
 #include "replication/log.h"
+#include "replication/lookup.h"
 #include "replication/own.h"
 #include "replication/verify.h"
 
@@ -117,31 +118,9 @@ static int mend_record(struct rep_node *node, const struct tr_rec_id *id, bool *
 
 /* ------------------------------------------------------------------ look-ups */
 
-static void put_source(struct rep_node *node, const struct rep_key *key, const struct tr_rec_id *id)
-{
-	uint8_t row[ID_SIZE * REP_TWINS_MAX];
-	struct tr_bytes old = {NULL, 0};
-	size_t at = 0;
-	int rc = rep_get(node->raw, REP_T_SRC, rep_key_bytes(key), &old);
-
-	if (rep_node_broken(node, rc) || rc != 0 || old.size % ID_SIZE != 0 || old.size > sizeof(row))
-		old.size = 0;
-	if (rep_verify_lists(&old, id) || old.size == sizeof(row))
-		return;
-	while (at < old.size && memcmp(old.data + at, id->b, ID_SIZE) < 0)
-		at += ID_SIZE; /* by id, as the fold has them */
-	if (old.size > 0) {
-		memcpy(row, old.data, at);
-		memcpy(row + at + ID_SIZE, old.data + at, old.size - at);
-	}
-	memcpy(row + at, id->b, ID_SIZE);
-	rep_node_put(node, REP_T_SRC, rep_key_bytes(key), rep_bytes(row, old.size + ID_SIZE));
-}
-
 static int mend_lookup(struct rep_node *node, const struct rep_fault *fault, bool *changed)
 {
 	bool is_case = fault->what == REP_FAULT_SOURCE;
-	struct rep_key key;
 	bool missing = false;
 	int rc = rep_record_load(node->record, node->raw, is_case ? TR_KIND_CASE : TR_KIND_DIRECTIVE, &fault->rec);
 
@@ -149,14 +128,7 @@ static int mend_lookup(struct rep_node *node, const struct rep_fault *fault, boo
 		rc = rep_verify_lookup(node->raw, node->record, &missing);
 	if (rc != 0 || !missing)
 		return rc;
-	for (uint16_t i = 0; i < node->record->cand_count; i++) {
-		if (!rep_verify_key(node->record, i, &key))
-			continue;
-		if (is_case)
-			put_source(node, &key, &fault->rec);
-		else
-			rep_node_put(node, REP_T_DIR, rep_key_bytes(&key), rep_bytes("", 0));
-	}
+	rep_lookup_add(node, node->record);
 	rep_node_trace_rec(node, REP_TRACE_INDEX_REPAIRED, (struct tr_nid){0}, node->record->kind, &fault->rec, 0, 0);
 	*changed = true;
 	return node->rc;

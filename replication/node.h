@@ -89,6 +89,7 @@ struct rep_log {
 	uint32_t serial;          /* of the author's certificate: one for the whole incarnation; 0 = no segment yet */
 	uint64_t low;             /* segments up to here may be dropped, see prune.h; 0 = none is */
 	uint64_t aside_from;      /* ops from here on are set aside by a CUT; UINT64_MAX = none */
+	uint64_t kept_seq;        /* some checkpoint of the top node covers the ops up to here: no CUT sets them aside */
 	bool stored;              /* has a row in REP_T_LOG */
 };
 

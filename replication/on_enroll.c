@@ -18,7 +18,8 @@
 #include "replication/unit.h"
 #include "replication/uuid.h"
 
-/* Row: version(1) mac(32) curve(32) nid(8) caps(4) expires(8) tries(1) used(1) want hash(32) serial(4) */
+/* Row: version(1) mac(32) curve(32) nid(8) caps(4) expires(8) tries(1) used(1) want hash(32)
+ * serial(4): used: of its certificate; before: the highest of the unit when it was invited, 0: it had none */
 #define ROW_VERSION 2
 #define ROW_SIZE 123
 #define OFF_MAC 1
@@ -90,7 +91,8 @@ static int declare(struct rep_node *node, struct tr_nid nid, struct tr_bytes pat
 	return rc;
 }
 
-static void store_invite(struct rep_node *node, const struct rep_invite *invite, struct tr_nid nid, uint32_t caps)
+static void store_invite(struct rep_node *node, const struct rep_invite *invite, struct tr_nid nid, uint32_t caps,
+    uint32_t former)
 {
 	uint8_t row[ROW_SIZE] = {ROW_VERSION}, curve_sk[32];
 	struct tr_key curve;
@@ -100,6 +102,7 @@ static void store_invite(struct rep_node *node, const struct rep_invite *invite,
 	wire_put_be64(row + OFF_NID, nid.v);
 	wire_put_be32(row + OFF_CAPS, caps);
 	wire_put_be64(row + OFF_EXPIRES, (uint64_t)invite->expires_ms);
+	wire_put_be32(row + OFF_SERIAL, former);
 	rep_node_put(node, REP_T_INVITE, rep_bytes(invite->token_id, TR_TOKEN_ID_SIZE), rep_bytes(row, sizeof(row)));
 	memcpy(curve.b, row + OFF_CURVE, 32);
 	rep_trust_allow(node, &curve, true);
@@ -129,10 +132,14 @@ void rep_on_invite(struct rep_node *node, const struct rep_invite *invite)
 		rc = TR_E_AUTH; /* a provisional node may not have children */
 	else if ((invite->caps & ~node->cert.caps) != 0)
 		rc = TR_E_AUTH;
-	caps &= node->cert.caps;
 	unit = rc == 0 ? child_by_path(node, path, up + 1 + code) : NULL;
-	if (unit != NULL && unit->has_cert)
-		rc = TR_E_EXISTS; /* a second key could be asked for, but nobody can approve it yet */
+	if (rc == 0 && invite->again && (unit == NULL || !unit->has_cert))
+		rc = TR_E_NOUNIT; /* nobody is there whose place could be taken */
+	else if (unit != NULL && unit->has_cert && !invite->again)
+		rc = TR_E_EXISTS;
+	else if (unit != NULL && unit->has_cert && invite->caps == 0)
+		caps = unit->cert.caps;
+	caps &= node->cert.caps;
 	if (unit != NULL) {
 		nid = unit->nid;
 	} else if (rc == 0) {
@@ -144,7 +151,7 @@ void rep_on_invite(struct rep_node *node, const struct rep_invite *invite)
 	if (rc == 0 && rep_link_of_peer(node, nid) == NULL)
 		rep_node_fail(node, TR_E_NOMEM);
 	if (rc == 0)
-		store_invite(node, invite, nid, caps);
+		store_invite(node, invite, nid, caps, unit != NULL ? unit->serial_max : 0);
 	reply(node, invite->ticket, rc, nid);
 }
 
@@ -280,7 +287,8 @@ const char *rep_on_issue(struct rep_node *node, struct tr_nid nid, uint32_t caps
 		if (size > 0 && !rep_cert_rekey_ok(rep_bytes(bytes, size), &unit->cert))
 			return "not signed by the key in use";
 	}
-	if (size > 0 && node->is_top && !unit->has_cert) {
+	/* here the registrar itself has invited */
+	if (size > 0 && node->is_top && prev_sig == NULL) {
 		size = rep_cert_countersign(rep_bytes(bytes, size), &node->keys, node->cert.serial, more, sizeof(more));
 		memcpy(bytes, more, size);
 	}
@@ -310,11 +318,11 @@ static const char *issue(struct rep_node *node, uint8_t row[static ROW_SIZE], co
 {
 	struct tr_nid nid = {wire_get_be64(row + OFF_NID)};
 	const struct rep_unit *unit = rep_unit_find(node, nid);
-	uint32_t serial = unit != NULL ? unit->serial_max + 1 : 1;
+	uint32_t former = unit != NULL ? unit->serial_max : 0, serial = former + 1;
 	const char *why;
 
-	if (unit != NULL && unit->has_cert)
-		return "unit has joined already";
+	if (former != wire_get_be32(row + OFF_SERIAL))
+		return "unit has joined already"; /* by another token */
 	if (serial == 0)
 		return "no number is left for a new key";
 	why = rep_on_issue(node, nid, wire_get_be32(row + OFF_CAPS), serial, req, NULL);
@@ -417,6 +425,7 @@ static const struct rep_cert *may_register(struct rep_node *node, const struct r
 	const struct rep_unit *issuer = rep_unit_find(node, cert->issuer);
 
 	if (cert->registered || issuer == NULL || !issuer->has_cert || cert->issuer_serial != issuer->cert.serial ||
+	    rep_cut_is_cut(node, issuer->nid, issuer->cert.serial) ||
 	    rep_trust_row(node, unit->nid, cert->serial, row) != 0)
 		return NULL;
 	if (unit->has_next && (rep_cut_is_cut(node, unit->nid, unit->cert.serial) || !rep_cert_rekey_ok(*row, &unit->cert)))

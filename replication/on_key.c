@@ -12,26 +12,6 @@
 #include "replication/trust.h"
 #include "replication/unit.h"
 
-/* Every serial of the unit below `top` that is known here, and `top` itself if `with_top`. */
-static void cut_all(struct rep_node *node, const struct rep_unit *unit, uint32_t top, bool with_top,
-    uint8_t reason, const struct rep_key_act *act)
-{
-	uint32_t serials[TR_CERTS_MAX];
-	size_t n = 0;
-
-	/* few, and the rows move while CUTs are written */
-	for (uint32_t serial = 1; serial <= top && n < TR_CERTS_MAX; serial++) {
-		struct tr_bytes row;
-
-		if ((serial < top || with_top) && rep_trust_row(node, unit->nid, serial, &row) == 0)
-			serials[n++] = serial;
-		if (serial - n > TR_CERTS_MAX)
-			break; /* a gap that nobody makes */
-	}
-	for (size_t i = 0; i < n; i++)
-		rep_cut_write(node, unit->nid, serials[i], reason, act);
-}
-
 static int approve(struct rep_node *node, const struct rep_unit *unit)
 {
 	uint8_t bytes[TR_CERT_BYTES_MAX];
@@ -47,8 +27,8 @@ static int approve(struct rep_node *node, const struct rep_unit *unit)
 	size = rep_cert_countersign(row, &node->keys, node->cert.serial, bytes, sizeof(bytes));
 	if (size == 0 || rep_trust_admit(node, rep_bytes(bytes, size), node->cert.nid) != 0)
 		return TR_E_INTERNAL;
+	/* The key before is cut by the parent, when it has all that the new machine heard of. */
 	rep_on_cert_op(node, unit->nid, rep_bytes(bytes, size));
-	cut_all(node, unit, unit->cert.serial, false, REP_CUT_REJOIN, NULL);
 	return 0;
 }
 
@@ -56,10 +36,9 @@ static int revoke(struct rep_node *node, const struct rep_unit *unit, const stru
 {
 	if (!unit->has_cert)
 		return TR_E_NOTFOUND;
-	if (rep_cut_is_cut(node, unit->nid, unit->cert.serial) && !unit->has_next)
+	if (rep_cut_is_cut(node, unit->nid, unit->cert.serial))
 		return TR_E_EXISTS;
-	cut_all(node, unit, unit->has_next ? unit->next.serial : unit->cert.serial, true, REP_CUT_REVOKED, act);
-	rep_node_trace(node, REP_TRACE_KEY_CUT, unit->nid, unit->cert.serial, 0, NULL);
+	rep_cut_write(node, unit->nid, unit->cert.serial, REP_CUT_REVOKED, act);
 	return 0;
 }
 

@@ -17,6 +17,7 @@
 #include "replication/move.h"
 #include "replication/own.h"
 #include "replication/status.h"
+#include "replication/trust.h"
 #include "replication/unit.h"
 #include "replication/uuid.h"
 #include "replication/write.h"
@@ -325,6 +326,8 @@ void rep_on_write(struct rep_node *node, const struct rep_write *w)
 		r->rc = TR_E_BUSY; /* in the next moment it is loaded with its new key */
 	} else if (node->is_fenced || node->is_cut) {
 		r->rc = TR_E_FENCED;
+	} else if (!rep_trust_may_write(&node->cert)) {
+		r->rc = TR_E_UNAPPROVED;
 	} else if (node->is_full) {
 		r->rc = TR_E_FULL;
 	} else if (w->value_count > TR_FIELDS_MAX) {

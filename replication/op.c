@@ -233,7 +233,8 @@ static int decode_body(struct rep_op *op, struct tr_bytes in)
 /* The body of a kind from a later version is carried, not looked into. */
 static bool is_known_kind(uint32_t kind)
 {
-	return rep_op_is_of_record(kind) || kind == TR_OP_CERT || kind == TR_OP_CKPT || kind == TR_OP_POLICY;
+	return rep_op_is_of_record(kind) || kind == TR_OP_CERT || kind == TR_OP_CUT || kind == TR_OP_CKPT ||
+	       kind == TR_OP_POLICY;
 }
 
 int rep_op_decode(struct rep_op *out, struct tr_bytes entry)

@@ -134,7 +134,8 @@ struct rep_invite { /* the parent invites a unit */
 	uint64_t ticket;
 	char code[TR_UNIT_CODE_MAX + 1];   /* last code of its path */
 	char title[TR_TITLE_MAX + 1];
-	uint32_t caps;             /* 0 = default of the level */
+	uint32_t caps;             /* 0 = default of the level; of a unit that joins again: what it has */
+	bool again;                /* it has joined, with a key that is lost or given up: this machine takes its place */
 	int64_t expires_ms;        /* wall */
 	uint8_t token_id[TR_TOKEN_ID_SIZE];
 	uint8_t secret[TR_TOKEN_SECRET_SIZE];  /* only its derivatives are kept */
@@ -428,6 +429,7 @@ struct rep_log_info {
 	uint32_t handle;
 	uint32_t serial;           /* of the author's key */
 	uint64_t aside_from;       /* ops from here on are set aside; UINT64_MAX = none */
+	uint64_t kept_seq;         /* a checkpoint covers the ops up to here */
 	struct tr_log_id id;
 	uint32_t parent;           /* the branch of the same log that this one left; 0: none */
 	uint64_t fork;             /* ... behind this op */

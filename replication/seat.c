@@ -151,7 +151,7 @@ static void cut_former(struct rep_node *node, struct rep_link *link)
 		return;
 	link->cut_epoch = link->epoch;
 	while (next_cert(node, unit->nid, &c, &cert) && cert.serial < unit->cert.serial)
-		if (!rep_cut_is_mine(node, unit->nid, unit->nid, cert.serial)) {
+		if (!rep_cut_is_cut(node, unit->nid, cert.serial)) { /* else this one would let in what another keeps out */
 			rep_cut_write(node, unit->nid, cert.serial, REP_CUT_REJOIN, NULL);
 			rep_node_trace(node, REP_TRACE_SEAT_NEW, unit->nid, cert.serial, unit->cert.serial, NULL);
 		}

@@ -533,6 +533,8 @@ int rep_take_segment(struct rep_node *node, struct rep_link *link, struct tr_byt
 	if (open == NULL)
 		rep_own_close_domain(node, log->id.scope, log->id.lane);
 	rc = rep_trust_cert(node, log->id.author, seg.serial, &cert);
+	if (rc == 0 && !rep_trust_may_write(&cert))
+		rc = TR_E_NOCERT; /* the sender may have it countersigned */
 	if (rc == 0)
 		rc = find_place(node, link, log, msg, &seg, &cert, &place);
 	if (rc != 0)

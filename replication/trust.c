@@ -92,9 +92,11 @@ static void consider(struct rep_unit *unit, const struct rep_cert *cert)
 		unit->has_next = false;
 }
 
+/* An incarnation has one serial: a second certificate of the same key counts after the next start. */
 static bool is_own(const struct rep_node *node, const struct rep_cert *cert)
 {
-	return cert->nid.v == node->cert.nid.v && same_key(&cert->sign_pk, &node->keys.pk);
+	return cert->nid.v == node->cert.nid.v && same_key(&cert->sign_pk, &node->keys.pk) &&
+	       (node->batch == NULL || cert->serial == node->cert.serial);
 }
 
 static void take(struct rep_node *node, struct rep_unit *unit, const struct rep_cert *given)

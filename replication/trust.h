@@ -21,6 +21,15 @@ TR_MUST_CHECK int rep_trust_admit(struct rep_node *node, struct tr_bytes signed_
 TR_MUST_CHECK int rep_trust_evidence(struct rep_node *node, const Terrace__Evidence *msg);
 /* Certificate of a node with that serial.  0; TR_E_NOCERT. */
 TR_MUST_CHECK int rep_trust_cert(struct rep_node *node, struct tr_nid nid, uint32_t serial, struct rep_cert *out);
+/*
+ * A unit's first key writes at once.  One that comes after another says nothing
+ * before the top node has registered it: else a street could write in the name
+ * of its child by certifying a key of its own.
+ */
+static inline bool rep_trust_may_write(const struct rep_cert *cert)
+{
+	return cert->registered || cert->serial == 1;
+}
 /* The row of it, borrowed.  0; TR_E_NOTFOUND. */
 int rep_trust_row(struct rep_node *node, struct tr_nid nid, uint32_t serial, struct tr_bytes *out);
 void rep_trust_allow(struct rep_node *node, const struct tr_key *curve_pk, bool add);

@@ -211,6 +211,12 @@ static void check_forks(struct sim_world *world)
 	}
 }
 
+static void drop_image(struct sim_world *world, unsigned host)
+{
+	memview_free(images(world)->host[host].store);
+	images(world)->host[host].store = NULL;
+}
+
 static void end_images(struct sim_world *world)
 {
 	for (unsigned i = 0; i < world->host_count; i++)
@@ -224,5 +230,5 @@ static const struct sim_action ACTIONS[] = {
     {0},
 };
 static struct sim_part part = {.name = "image", .faults = FAULTS, .actions = ACTIONS, .excuses = excuses,
-    .trace = on_trace, .rest = check_forks, .free = end_images};
+    .trace = on_trace, .replaced = drop_image, .rest = check_forks, .free = end_images};
 SIM_PART(part)

@@ -27,7 +27,7 @@ struct entry {
 
 struct rows {
 	struct sim_world *world;
-	unsigned rec;
+	unsigned host, rec;
 	bool is_complete;
 	unsigned count;
 	struct entry entry[ENTRIES_MAX];
@@ -37,6 +37,10 @@ static void take_op(void *arg, unsigned index, const struct rep_op *op, const st
 {
 	struct rows *r = arg;
 	uint8_t kind = r->world->oracle->rec[r->rec].kind;
+	struct rep_cut_info by;
+
+	if (rep_is_aside(r->world->host[r->host].node, cause->dot, &by))
+		return;
 
 	if (!r->world->oracle->rec[r->rec].op[index].has_past)
 		r->is_complete = false;
@@ -166,6 +170,7 @@ void sim_check_rows(struct sim_world *world, unsigned host, unsigned rec)
 
 	TR_ASSERT(r != NULL);
 	r->world = world;
+	r->host = host;
 	r->rec = rec;
 	r->is_complete = true;
 	sim_oracle_ops(world, host, rec, take_op, r);

@@ -102,7 +102,8 @@ static void invite(struct sim_world *world, unsigned host)
 
 void sim_found_reply(struct sim_world *world, unsigned host, const struct rep_reply *reply)
 {
-	unsigned joining = (unsigned)(reply->ticket - (1ull << 40));
+	bool is_again = reply->ticket >= 1ull << 41;
+	unsigned joining = (unsigned)(reply->ticket - (is_again ? 1ull << 41 : 1ull << 40));
 	uint8_t pk[32], sk[32], mac[32];
 	struct tr_key user;
 
@@ -110,6 +111,8 @@ void sim_found_reply(struct sim_world *world, unsigned host, const struct rep_re
 		return;
 	if (reply->rc != 0 && world->is_astray)
 		return; /* the request was another one (sweep_event.c) */
+	if (reply->rc != 0 && is_again)
+		return; /* its parent cannot invite now: once more, later (act_seat.c) */
 	if (reply->rc != 0)
 		sim_fail(world, host, "found", "invite: %s", tr_err_code(reply->rc));
 	world->host[joining].nid = reply->unit;
@@ -151,6 +154,29 @@ void sim_found_link_up(struct sim_world *world, unsigned host, uint64_t conn)
 	    (struct tr_bytes){frame, wire_msg_encode(&msg, frame)});
 }
 
+/* One that joins again does so amid faults. */
+static bool is_again(const struct sim_world *world, unsigned host)
+{
+	return world->host[host].restores != 0;
+}
+
+static bool read_answer(struct sim_world *world, unsigned host, struct wire_arena *arena, struct tr_bytes frame, Terrace__Msg **msg)
+{
+	Terrace__EnrollOk *ok;
+	bool good = wire_msg_decode(arena, frame, msg) == 0 && (*msg)->m_case == TERRACE__MSG__M_ENROLLOK;
+
+	if (!good && !is_again(world, host))
+		sim_fail(world, host, "found", "the answer is not ENROLLOK");
+	if (!good)
+		return false;
+	ok = (*msg)->enrollok;
+	if (ok->error.len != 0)
+		sim_log(world, host, "enrolment refused: %.*s", (int)ok->error.len, (char *)ok->error.data);
+	if ((ok->error.len != 0 || ok->n_chain > TR_CHAIN_MAX || ok->mac.len != 32) && !is_again(world, host))
+		sim_fail(world, host, "found", "refused: %.*s, chain of %zu", (int)ok->error.len, (char *)ok->error.data, ok->n_chain);
+	return ok->error.len == 0 && ok->n_chain <= TR_CHAIN_MAX && ok->mac.len == 32;
+}
+
 void sim_found_answer(struct sim_world *world, unsigned host, struct tr_bytes frame)
 {
 	struct sim_host *h = &world->host[host];
@@ -161,22 +187,21 @@ void sim_found_answer(struct sim_world *world, unsigned host, struct tr_bytes fr
 	Terrace__Msg *msg;
 
 	TR_ASSERT(arena != NULL);
-	if (wire_msg_decode(arena, frame, &msg) != 0 || msg->m_case != TERRACE__MSG__M_ENROLLOK)
-		sim_fail(world, host, "found", "the answer is not ENROLLOK");
+	if (h->is_founded || !read_answer(world, host, arena, frame, &msg)) {
+		sim_net_close(world, host, REP_LINK_UP);
+		wire_arena_free(arena);
+		return;
+	}
 	ok = msg->enrollok;
-	if (ok->error.len != 0)
-		sim_fail(world, host, "found", "refused: %.*s", (int)ok->error.len, (char *)ok->error.data);
-	if (ok->n_chain > TR_CHAIN_MAX)
-		sim_fail(world, host, "found", "chain of %zu", ok->n_chain);
 	for (size_t i = 0; i < ok->n_chain; i++)
 		chain[i] = (struct tr_bytes){ok->chain[i].data, ok->chain[i].len};
 	rep_token_derive(h->secret, pk, sk, mac_key);
 	rep_enrollok_mac(mac_key, chain, ok->n_chain,
 	    (struct tr_bytes){ok->root.data, ok->root.len}, mac);
-	if (ok->mac.len != 32 || memcmp(mac, ok->mac.data, 32) != 0)
+	if (memcmp(mac, ok->mac.data, 32) != 0 && !is_again(world, host))
 		sim_fail(world, host, "found", "MAC of the answer is wrong");
 	sim_net_close(world, host, REP_LINK_UP);
-	if (!h->is_founded)
+	if (memcmp(mac, ok->mac.data, 32) == 0)
 		found_store(world, host, (struct tr_bytes){ok->root.data, ok->root.len}, chain, ok->n_chain);
 	wire_arena_free(arena);
 }

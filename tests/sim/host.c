@@ -203,6 +203,14 @@ void sim_host_restore(struct sim_world *world, unsigned host, int64_t down_ms, b
 	sim_oracle_restored(world, host);
 }
 
+void sim_host_replaced(struct sim_world *world, unsigned host)
+{
+	memview_free(world->host[host].backup);
+	world->host[host].backup = NULL;
+	sim_stick_forget(world, host);
+	sim_part_replaced(world, host);
+}
+
 /* The engine's answer to a store or a heap that failed: abort, throw the node away, load again. */
 static void store_failed(struct sim_world *world, unsigned host, int rc)
 {
@@ -265,7 +273,7 @@ static void effect(struct sim_world *world, unsigned host, const struct rep_effe
 		sim_watch_frame(world, host, fx->link, fx->bytes);
 		sim_net_send(world, host, fx->link, fx->bytes);
 		break;
-	case REP_FX_DIAL: sim_net_dial(world, host); break;
+	case REP_FX_DIAL: sim_net_dial(world, host, &fx->key); break;
 	case REP_FX_CLOSE: sim_net_close(world, host, fx->link); break;
 	case REP_FX_ALLOW: sim_net_allow(world, host, &fx->key, fx->allow); break;
 	case REP_FX_REPLY:

@@ -44,14 +44,16 @@ static void push_down(struct sim_world *world, uint64_t number, bool at_parent,
 	    .life = world->host[host].life, .conn = number, .a = why});
 }
 
-static void dial(struct sim_world *world, unsigned host, const struct tr_key *user, bool enrol)
+static void dial(struct sim_world *world, unsigned host, const struct tr_key *user, const struct tr_key *pinned)
 {
 	struct sim_host *h = &world->host[host];
 	uint64_t number = new_conn(world, host);
 	struct sim_conn *c = &world->conn[number - 1];
 
 	c->user = *user;
-	c->is_enrolment = enrol;
+	c->is_enrolment = pinned == NULL;
+	if (pinned != NULL)
+		c->pinned = *pinned;
 	world->counts.dials++;
 	if (h->up_conn != 0)
 		sim_net_close(world, host, REP_LINK_UP);
@@ -61,16 +63,16 @@ static void dial(struct sim_world *world, unsigned host, const struct tr_key *us
 	    .host = host, .life = h->life, .conn = number});
 }
 
-void sim_net_dial(struct sim_world *world, unsigned host)
+void sim_net_dial(struct sim_world *world, unsigned host, const struct tr_key *parent)
 {
 	if (world->host[host].parent == SIM_NONE)
 		sim_fail(world, host, "link", "the top node dials");
-	dial(world, host, &world->host[host].curve, false);
+	dial(world, host, &world->host[host].curve, parent);
 }
 
 void sim_net_dial_enrol(struct sim_world *world, unsigned host, const struct tr_key *user)
 {
-	dial(world, host, user, true);
+	dial(world, host, user, NULL);
 }
 
 uint64_t sim_net_conn(const struct sim_world *world, unsigned host, uint32_t link)
@@ -269,6 +271,11 @@ static void on_up(struct sim_world *world, const struct sim_ev *ev)
 	if (!sim_host_is_up(world, child->parent) || child->cut_up || child->cut_down) {
 		push_down(world, ev->conn, false, REP_DOWN_UNREACHABLE,
 		    sim_rng_between(&world->net_rng, 1, 4000));
+		return;
+	}
+	if (!c->is_enrolment && memcmp(c->pinned.b, parent->curve.b, sizeof(c->pinned.b)) != 0) {
+		/* CURVE says nothing to a stranger: it looks as if nobody were there */
+		push_down(world, ev->conn, false, REP_DOWN_UNREACHABLE, 5000);
 		return;
 	}
 	if (!is_allowed(parent, &c->user)) {

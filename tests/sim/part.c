@@ -141,6 +141,20 @@ void sim_part_restart(struct sim_world *world, unsigned host)
 			p->restart(world, host);
 }
 
+void sim_part_replaced(struct sim_world *world, unsigned host)
+{
+	for (const struct sim_part *p = sim_part_all(); p != NULL; p = p->next)
+		if (p->replaced != NULL)
+			p->replaced(world, host);
+}
+
+void sim_part_operate(struct sim_world *world)
+{
+	for (const struct sim_part *p = sim_part_all(); p != NULL; p = p->next)
+		if (p->operate != NULL)
+			p->operate(world);
+}
+
 bool sim_part_is_quiet(struct sim_world *world, const char **why, unsigned *who)
 {
 	for (const struct sim_part *p = sim_part_all(); p != NULL; p = p->next)

@@ -55,6 +55,8 @@ struct sim_part {
 	void (*frame)(struct sim_world *world, unsigned host, uint32_t link, const Terrace__Msg *msg); /* it leaves */
 	void (*look)(struct sim_world *world, unsigned host); /* at a store: now and then, and at rest */
 	void (*restart)(struct sim_world *world, unsigned host); /* it has just started again */
+	void (*replaced)(struct sim_world *world, unsigned host); /* see sim_host_replaced() */
+	void (*operate)(struct sim_world *world); /* faults are over: what people do, again and again, until all is quiet */
 	/* False: not at rest yet; says why and who. */
 	bool (*is_quiet)(struct sim_world *world, const char **why, unsigned *who);
 	void (*rest)(struct sim_world *world);  /* all is quiet: last checks */
@@ -88,6 +90,8 @@ void sim_part_trace(struct sim_world *world, unsigned host, const struct rep_tra
 void sim_part_frame(struct sim_world *world, unsigned host, uint32_t link, const Terrace__Msg *msg);
 void sim_part_look(struct sim_world *world, unsigned host);
 void sim_part_restart(struct sim_world *world, unsigned host);
+void sim_part_replaced(struct sim_world *world, unsigned host);
+void sim_part_operate(struct sim_world *world);
 bool sim_part_is_quiet(struct sim_world *world, const char **why, unsigned *who);
 void sim_part_rest(struct sim_world *world);
 

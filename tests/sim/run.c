@@ -249,6 +249,7 @@ void sim_world_rest(struct sim_world *world)
 			sim_check_explain(world, who);
 		if (world->now_ms >= until)
 			sim_fail(world, who, "9", "%s, %d minutes after the last fault", why, REST_MS_MAX / 60000);
+		sim_part_operate(world);
 		for (unsigned i = 1; i < world->host_count && round % 6 == 5; i++)
 			if (world->host[i].profile == TR_PROFILE_STICK)
 				sim_stick_round(world, i);

@@ -120,7 +120,7 @@ struct sim_conn {
 	unsigned child;
 	uint32_t parent_link;
 	bool is_enrolment, child_open, parent_open;
-	struct tr_key user;
+	struct tr_key user, pinned;
 	int64_t last_ms[2], busy_ms[2]; /* by direction: 0 down, 1 up */
 };
 
@@ -204,6 +204,8 @@ void sim_host_crash(struct sim_world *world, unsigned host, int64_t down_ms);
 void sim_host_backup(struct sim_world *world, unsigned host);
 /* The machine comes back with its old backup; the fence may be lost too. */
 void sim_host_restore(struct sim_world *world, unsigned host, int64_t down_ms, bool lose_fence);
+/* Another machine sits there now: backups, images and sticks of the one before are none of it. */
+void sim_host_replaced(struct sim_world *world, unsigned host);
 void sim_host_wake(struct sim_world *world, unsigned host);
 int64_t sim_host_wall(const struct sim_world *world, unsigned host);
 int64_t sim_host_mono(const struct sim_world *world, unsigned host);
@@ -221,7 +223,8 @@ void sim_bound_idle(struct sim_world *world, const int64_t before[static SIM_HOS
 /* --- net.c --- */
 /* Number of the connection behind a link; 0: none. */
 uint64_t sim_net_conn(const struct sim_world *world, unsigned host, uint32_t link);
-void sim_net_dial(struct sim_world *world, unsigned host);
+/* parent: the key that it must prove. */
+void sim_net_dial(struct sim_world *world, unsigned host, const struct tr_key *parent);
 void sim_net_send(struct sim_world *world, unsigned host, uint32_t link, struct tr_bytes bytes);
 void sim_net_close(struct sim_world *world, unsigned host, uint32_t link);
 void sim_net_allow(struct sim_world *world, unsigned host, const struct tr_key *key, bool add);
@@ -255,6 +258,7 @@ void sim_stick_export(struct sim_world *world, unsigned from, unsigned to);
 void sim_stick_import_any(struct sim_world *world, struct sim_rng *rng);
 /* There and back, for hosts without a link. */
 void sim_stick_round(struct sim_world *world, unsigned child);
+void sim_stick_forget(struct sim_world *world, unsigned from);
 void sim_stick_box_free(struct sim_stick_box *box);
 
 /* --- act.c --- */
@@ -268,6 +272,12 @@ void sim_watch_trace(struct sim_world *world, unsigned host, const struct rep_tr
 /* --- act_policy.c: what the policy that a host uses says, from the documents as they were sent --- */
 enum rep_merge_kind sim_policy_merge(const struct sim_world *world, unsigned host, const struct rep_field *field);
 int sim_policy_rank(const struct sim_world *world, unsigned host, uint8_t kind, int64_t status, int otherwise);
+
+/* --- act_seat.c --- */
+/* All ops of a record are set aside. */
+bool sim_seat_is_gone(struct sim_world *world, unsigned host, unsigned rec);
+/* A CUT speaks of the key that signed it. */
+bool sim_seat_is_cut(const struct sim_world *world, unsigned host, struct tr_dot dot);
 
 /* --- check_*.c --- */
 void sim_check_store(struct sim_world *world, unsigned host);   /* 1 2 3 4 6 10 */

@@ -52,6 +52,13 @@ static void drop(struct sim_stick_box *box, unsigned i)
 	box->stick[i] = box->stick[--box->count];
 }
 
+void sim_stick_forget(struct sim_world *world, unsigned from)
+{
+	for (unsigned i = world->sticks != NULL ? world->sticks->count : 0; i-- > 0;)
+		if (world->sticks->stick[i].from == from)
+			drop(world->sticks, i);
+}
+
 void sim_stick_box_free(struct sim_stick_box *box)
 {
 	if (box == NULL)

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "replication/lookup.h"
+
+#include <string.h>
+
+#include "proto/err.h"
+#include "replication/verify.h"
+
+#define ID_SIZE sizeof(struct tr_rec_id)
+
+/* A row that cannot be read is made anew; one that could not be asked for stops the step. */
+static size_t load(struct rep_node *node, const struct rep_key *key, uint8_t row[static ID_SIZE * REP_TWINS_MAX])
+{
+	struct tr_bytes old = {NULL, 0};
+	int rc = rep_get(node->raw, REP_T_SRC, rep_key_bytes(key), &old);
+
+	if (rep_node_broken(node, rc) || rc != 0 || old.size % ID_SIZE != 0 || old.size > ID_SIZE * REP_TWINS_MAX)
+		return 0;
+	if (old.size > 0)
+		memcpy(row, old.data, old.size);
+	return old.size;
+}
+
+void rep_lookup_twin(struct rep_node *node, const struct rep_key *source, const struct tr_rec_id *id)
+{
+	uint8_t row[ID_SIZE * REP_TWINS_MAX];
+	size_t size = load(node, source, row), at = 0;
+	struct tr_bytes had = rep_bytes(row, size);
+
+	if (rep_verify_lists(&had, id) || size == sizeof(row))
+		return;
+	while (at < size && memcmp(row + at, id->b, ID_SIZE) < 0)
+		at += ID_SIZE; /* by id: who came first does not matter */
+	memmove(row + at + ID_SIZE, row + at, size - at);
+	memcpy(row + at, id->b, ID_SIZE);
+	rep_node_put(node, REP_T_SRC, rep_key_bytes(source), rep_bytes(row, size + ID_SIZE));
+}
+
+void rep_lookup_add(struct rep_node *node, const struct rep_record *rec)
+{
+	struct rep_key key;
+
+	for (uint16_t i = 0; i < rec->cand_count; i++) {
+		if (!rep_verify_key(rec, i, &key))
+			continue;
+		if (rec->kind == TR_KIND_CASE)
+			rep_lookup_twin(node, &key, &rec->id);
+		else
+			rep_node_put(node, REP_T_DIR, rep_key_bytes(&key), rep_bytes("", 0));
+	}
+}
+
+static void remove_twin(struct rep_node *node, const struct rep_key *key, const struct tr_rec_id *id)
+{
+	uint8_t row[ID_SIZE * REP_TWINS_MAX];
+	size_t size = load(node, key, row), kept = 0;
+
+	for (size_t at = 0; at < size; at += ID_SIZE) {
+		if (memcmp(row + at, id->b, ID_SIZE) == 0)
+			continue;
+		memmove(row + kept, row + at, ID_SIZE);
+		kept += ID_SIZE;
+	}
+	if (kept == size)
+		return;
+	if (kept > 0)
+		rep_node_put(node, REP_T_SRC, rep_key_bytes(key), rep_bytes(row, kept));
+	else
+		rep_node_del(node, REP_T_SRC, rep_key_bytes(key));
+}
+
+void rep_lookup_remove(struct rep_node *node, const struct rep_record *rec)
+{
+	struct rep_key key;
+
+	for (uint16_t i = 0; i < rec->cand_count; i++) {
+		if (!rep_verify_key(rec, i, &key))
+			continue;
+		if (rec->kind == TR_KIND_CASE)
+			remove_twin(node, &key, &rec->id);
+		else
+			rep_node_del(node, REP_T_DIR, rep_key_bytes(&key));
+	}
+}

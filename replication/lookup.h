@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lookup -- cases by their source and its id, directives by their id: rows of
+ * REP_T_SRC and REP_T_DIR, which follow from the candidates of the records.
+ */
+#ifndef REPLICATION_LOOKUP_H
+#define REPLICATION_LOOKUP_H
+
+#include "replication/keys.h"
+#include "replication/node.h"
+
+/* Row of REP_T_SRC: ids of the twins, in order; sixteen are enough to be told about. */
+void rep_lookup_twin(struct rep_node *node, const struct rep_key *source, const struct tr_rec_id *id);
+/* What the record's candidates say. */
+void rep_lookup_add(struct rep_node *node, const struct rep_record *rec);
+/* ... no longer: before it is folded again without some of its ops. */
+void rep_lookup_remove(struct rep_node *node, const struct rep_record *rec);
+
+#endif

@@ -1,0 +1,601 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Seats: machines that are lost and replaced by others with keys of higher
+ * serials, old machines that come back, stolen copies that are used beside
+ * the rightful machine and cut off afterwards, half of the tree being dark
+ * (18, 20, 25, 27, 28 of the design's invariants).
+ */
+#include "tests/sim/part.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "proto/err.h"
+#include "replication/status.h"
+
+#include "tests/sim/evil.h"
+#include "tests/sim/oracle.h"
+
+#define INVITE_AGAIN_MS 30000
+#define JOIN_ROUNDS_MAX 2000
+#define TICKET (1ull << 41)
+
+/* What makes a machine: its store, its fence, its keys. */
+struct machine {
+	struct memview *store;
+	struct rep_fence fence;
+	bool has_fence;
+	struct rep_sign_keys sign;
+	struct tr_key curve, seal;
+};
+
+enum use { USE_NONE = 0, USE_OLD, USE_THIEF };
+
+struct seat {
+	bool is_lost;             /* its machine is gone, the next one has not joined yet */
+	int64_t invite_ms;        /* when it is invited again */
+	enum use use;             /* what `other` is */
+	struct machine other;     /* beside the one in the tree */
+	bool is_other_in;         /* ... which has changed places with it */
+	bool was_cut;
+	uint32_t cut_serial;
+	uint64_t first_bad;       /* writes of the thief from this ticket on were made after the CUT */
+	bool is_accepted;
+	uint32_t seen[SIM_HOSTS_MAX]; /* highest registered serial, by where it is known */
+	unsigned life[SIM_HOSTS_MAX]; /* restores of that host then */
+};
+
+struct seats {
+	struct seat host[SIM_HOSTS_MAX];
+	struct sim_rng rng;
+	bool is_over;
+};
+
+static struct sim_fault sim_fault_rejoin = {"rejoin", 250, "a machine is lost and another takes its place, the old one may come back"};
+static struct sim_fault sim_fault_stolen = {"stolen", 200, "a copied machine is used beside the rightful one, then its key is cut"};
+static struct sim_part part;
+
+static struct seats *seats(struct sim_world *world)
+{
+	return sim_part_data(world, &part, sizeof(struct seats));
+}
+
+/* ------------------------------------------------------------------ machines */
+
+static struct machine take_out(struct sim_host *h)
+{
+	return (struct machine){h->store, h->fence, h->has_fence, h->sign, h->curve, h->seal};
+}
+
+static void put_in(struct sim_world *world, unsigned host, const struct machine *m)
+{
+	struct sim_host *h = &world->host[host];
+
+	h->store = m->store;
+	h->fence = m->fence;
+	h->has_fence = m->has_fence;
+	h->sign = m->sign;
+	h->curve = m->curve;
+	h->seal = m->seal;
+	sim_host_view(world, host);
+	h->restores++;
+	h->rollbacks++;
+	world->counts.restores++;
+	sim_host_replaced(world, host);
+	sim_oracle_restored(world, host);
+}
+
+static void change_places(struct sim_world *world, unsigned host)
+{
+	struct seat *s = &seats(world)->host[host];
+	struct machine now;
+
+	sim_log(world, host, "%s machine is put in", s->is_other_in ? "the rightful" : s->use == USE_OLD ? "the old" : "the thief's");
+	sim_host_crash(world, host, 1);
+	now = take_out(&world->host[host]);
+	put_in(world, host, &s->other);
+	s->other = now;
+	s->is_other_in = !s->is_other_in;
+}
+
+static void forget_other(struct seat *s)
+{
+	memview_free(s->other.store);
+	s->other.store = NULL;
+	s->use = USE_NONE;
+}
+
+static void make_keys(struct sim_host *h, struct sim_rng *rng)
+{
+	uint8_t seed[32], sk[32];
+
+	sim_rng_bytes(rng, seed, sizeof(seed));
+	crypto_sign_seed_keypair(h->sign.pk.b, h->sign.sk, seed);
+	sim_rng_bytes(rng, sk, sizeof(sk));
+	crypto_scalarmult_base(h->curve.b, sk);
+	sim_rng_bytes(rng, sk, sizeof(sk));
+	crypto_scalarmult_base(h->seal.b, sk);
+}
+
+/* --------------------------------------------------------------- joining again */
+
+static void invite(struct sim_world *world, unsigned host)
+{
+	struct sim_host *h = &world->host[host];
+	struct seat *s = &seats(world)->host[host];
+	struct rep_invite inv = {.ticket = TICKET + host, .again = true,
+	    .expires_ms = sim_host_wall(world, h->parent) + 24 * 3600000};
+	struct rep_event event = {.kind = REP_EV_INVITE, .invite = &inv};
+
+	if (h->is_founded || !sim_host_is_up(world, h->parent) || world->now_ms < s->invite_ms)
+		return;
+	s->invite_ms = world->now_ms + INVITE_AGAIN_MS;
+	make_keys(h, &seats(world)->rng); /* a new token, a new try: the certificate of the last may be on its way */
+	sim_rng_bytes(&seats(world)->rng, h->token_id, sizeof(h->token_id));
+	sim_rng_bytes(&seats(world)->rng, h->secret, sizeof(h->secret));
+	memcpy(inv.code, h->code, sizeof(inv.code));
+	memcpy(inv.title, h->name, sizeof(h->name));
+	memcpy(inv.token_id, h->token_id, sizeof(inv.token_id));
+	memcpy(inv.secret, h->secret, sizeof(inv.secret));
+	sim_log(world, host, "is invited again");
+	sim_host_step(world, h->parent, &event);
+}
+
+/* What its parent and those above kept is from before it joined: they would not know it.
+ * Who runs them makes a new backup. */
+static void on_joined(struct sim_world *world, unsigned host)
+{
+	sim_log(world, host, "has joined again");
+	seats(world)->host[host].is_lost = false;
+	for (unsigned up = world->host[host].parent; up != SIM_NONE; up = world->host[up].parent)
+		sim_host_replaced(world, up);
+}
+
+/* The machine is gone with all that is on it. */
+static void lose(struct sim_world *world, struct sim_rng *rng, unsigned host, bool keep)
+{
+	struct sim_host *h = &world->host[host];
+	struct seat *s = &seats(world)->host[host];
+	struct machine next = {.store = memview_create()};
+
+	if (sim_host_is_up(world, host))
+		sim_host_crash(world, host, 1);
+	sim_log(world, host, "the machine is lost%s", keep ? ", it may come back" : "");
+	if (keep) {
+		forget_other(s);
+		s->other = take_out(h);
+		s->use = USE_OLD;
+	} else {
+		memview_free(h->store);
+	}
+	h->is_founded = false;
+	put_in(world, host, &next);
+	s->is_lost = true;
+	s->invite_ms = world->now_ms + sim_rng_between(rng, 0, 60000);
+}
+
+/* Half of the tree cannot be reached for a while. */
+static void darken(struct sim_world *world, struct sim_rng *rng)
+{
+	for (unsigned i = 1; i < world->host_count; i++)
+		if (sim_rng_chance(rng, 500))
+			sim_net_cut(world, i, true, true, sim_rng_between(rng, 1000, 600000));
+}
+
+static bool is_free(struct sim_world *world, unsigned host)
+{
+	const struct seat *s = &seats(world)->host[host];
+
+	return host != 0 && !s->is_lost && !s->is_other_in && world->host[host].is_founded &&
+	    !sim_evil_knows(world, host) && !sim_evil_knows(world, world->host[host].parent);
+}
+
+static void act_rejoin(struct sim_world *world, struct sim_rng *rng, unsigned host)
+{
+	struct seat *s = &seats(world)->host[host];
+
+	if (s->is_other_in || (s->use == USE_OLD && !s->is_lost && sim_rng_chance(rng, 700))) {
+		change_places(world, host);
+		return;
+	}
+	if (!is_free(world, host))
+		return;
+	if (sim_rng_chance(rng, 500))
+		darken(world, rng);
+	lose(world, rng, host, s->use == USE_NONE && sim_rng_chance(rng, 600));
+}
+
+/* --------------------------------------------------------------------- stolen */
+
+/* Ops outside a segment would be signed by both, in two branches. */
+static void steal(struct sim_world *world, unsigned host)
+{
+	struct sim_host *h = &world->host[host];
+	struct seat *s = &seats(world)->host[host];
+	struct rep_self self;
+
+	if (sim_host_is_up(world, host))
+		sim_host_commit(world, host);
+	if (!sim_host_is_up(world, host))
+		return;
+	rep_inspect_self(h->node, &self);
+	if (self.open_ops != 0)
+		return;
+	forget_other(s);
+	s->other = take_out(h);
+	s->other.store = memview_clone(h->store);
+	s->use = USE_THIEF;
+	s->was_cut = s->is_accepted = false;
+	s->first_bad = 0;
+	sim_log(world, host, "the machine is copied by a thief");
+}
+
+static void key_act(struct sim_world *world, unsigned by, unsigned unit, enum rep_key_what what, const struct rep_key_act *bounds)
+{
+	struct rep_key_act act = {.ticket = TICKET + SIM_HOSTS_MAX, .what = what, .unit = world->host[unit].nid};
+	struct rep_event event = {.kind = REP_EV_KEY, .key_act = &act};
+
+	if (bounds != NULL) {
+		act.from_ms = bounds->from_ms;
+		act.from_seq = bounds->from_seq;
+	}
+	sim_host_step(world, by, &event);
+	sim_host_commit(world, by);
+}
+
+/* A wider CUT takes nothing away (20). */
+static void accept(struct sim_world *world, unsigned by, unsigned host)
+{
+	uint64_t before[512];
+	struct rep_log_info log;
+
+	for (size_t i = 0, k = 0; k < 512 && rep_inspect_log(world->host[by].node, &i, &log); k++)
+		before[k] = log.aside_from;
+	sim_log(world, by, "lets in what the cut keys of %s wrote", world->host[host].name);
+	key_act(world, by, host, REP_KEY_ACCEPT, NULL);
+	if (!sim_host_is_up(world, by))
+		return;
+	for (size_t i = 0, k = 0; k < 512 && rep_inspect_log(world->host[by].node, &i, &log); k++)
+		if (log.aside_from < before[k] && before[k] != UINT64_MAX)
+			sim_fail(world, by, "20", "a wider CUT sets more aside: from %" PRIu64 ", was %" PRIu64, log.aside_from, before[k]);
+	seats(world)->host[host].is_accepted = true;
+}
+
+static bool cut_by(struct sim_world *world, struct sim_rng *rng, unsigned by, unsigned host)
+{
+	struct seat *s = &seats(world)->host[host];
+	struct rep_key_act bounds = {.from_ms = 0};
+	struct rep_unit_info unit;
+
+	if (!sim_host_is_up(world, by) || !rep_unit_get(world->host[by].node, world->host[host].nid, &unit) ||
+	    !unit.registered || unit.revoked)
+		return false;
+	if (sim_rng_chance(rng, 300))
+		bounds.from_ms = sim_host_wall(world, by) - sim_rng_between(rng, 0, 600000);
+	else if (sim_rng_chance(rng, 200))
+		bounds.from_seq = (uint64_t)sim_rng_between(rng, 1, 8);
+	sim_log(world, by, "cuts key %u of %s", unit.serial, world->host[host].name);
+	key_act(world, by, host, REP_KEY_REVOKE, &bounds);
+	if (!sim_host_is_up(world, by) || !rep_unit_get(world->host[by].node, world->host[host].nid, &unit) || !unit.revoked)
+		return false;
+	s->was_cut = true;
+	s->cut_serial = unit.serial;
+	s->first_bad = world->oracle->write_count + 1;
+	return true;
+}
+
+static void work_there(struct sim_world *world, struct sim_rng *rng, unsigned host)
+{
+	for (uint64_t n = sim_rng_below(rng, 6); n > 0; n--) {
+		sim_work_at(world, rng, host);
+		sim_world_advance(world, sim_rng_between(rng, 0, 5000));
+	}
+}
+
+static void act_stolen(struct sim_world *world, struct sim_rng *rng, unsigned host)
+{
+	struct seat *s = &seats(world)->host[host];
+	unsigned by = world->host[host].parent;
+
+	if (s->is_other_in) {
+		work_there(world, rng, host);
+		change_places(world, host);
+		return;
+	}
+	if (host == 0 || s->is_lost)
+		return;
+	if (s->was_cut && !s->is_accepted && sim_rng_chance(rng, 300)) {
+		for (; by != 0 && sim_rng_chance(rng, 400);)
+			by = world->host[by].parent;
+		if (sim_host_is_up(world, by))
+			accept(world, by, host);
+		return;
+	}
+	if (s->use == USE_NONE && is_free(world, host)) {
+		steal(world, host);
+		return;
+	}
+	if (s->use != USE_THIEF || !is_free(world, host))
+		return;
+	if (!s->was_cut && sim_rng_chance(rng, 400)) {
+		for (; by != 0 && sim_rng_chance(rng, 500);)
+			by = world->host[by].parent;
+		if (cut_by(world, rng, by, host))
+			lose(world, rng, host, false); /* its key is no good any more */
+		return;
+	}
+	if (sim_rng_chance(rng, 500))
+		sim_net_cut(world, host, true, true, sim_rng_between(rng, 1, 60000));
+	change_places(world, host);
+	sim_world_advance(world, sim_rng_between(rng, 2, 1000));
+	work_there(world, rng, host);
+}
+
+/* ------------------------------------------------------------------ operators */
+
+/* The top node's operator looks at what waits. */
+static bool approve_all(struct sim_world *world)
+{
+	struct rep_unit_info unit;
+	bool waits = false;
+
+	if (!sim_host_is_up(world, 0))
+		return false;
+	for (unsigned i = 1; i < world->host_count; i++) {
+		if (!sim_host_is_up(world, 0) || !rep_unit_get(world->host[0].node, world->host[i].nid, &unit) ||
+		    unit.waiting_serial == 0)
+			continue;
+		sim_log(world, 0, "approves key %u of %s", unit.waiting_serial, world->host[i].name);
+		key_act(world, 0, i, REP_KEY_APPROVE, NULL);
+		waits = true;
+	}
+	return waits;
+}
+
+static void invite_all(struct sim_world *world)
+{
+	for (unsigned i = 1; i < world->host_count; i++)
+		if (seats(world)->host[i].is_lost && world->host[i].is_founded)
+			on_joined(world, i);
+		else if (seats(world)->host[i].is_lost)
+			invite(world, i);
+}
+
+static void begin(struct sim_world *world)
+{
+	seats(world)->rng = sim_rng_make(world->conf.seed, 0x73656174);
+}
+
+static void tick(struct sim_world *world)
+{
+	invite_all(world);
+	if (sim_rng_chance(&seats(world)->rng, 200))
+		approve_all(world);
+}
+
+/* A child does not find its parent's new machine: it knows the old one's key.  A stick tells it. */
+static bool knows_parent(struct sim_world *world, unsigned child)
+{
+	const struct sim_host *h = &world->host[child], *parent = &world->host[h->parent];
+	struct rep_cert cert;
+	struct tr_bytes row;
+
+	return rep_cert_of(&h->view, parent->nid, &row) == 0 && rep_cert_decode(row, &cert) == 0 &&
+	    memcmp(cert.curve_pk.b, parent->curve.b, sizeof(cert.curve_pk.b)) == 0;
+}
+
+/* Who paused a link goes on. */
+static void resume_all(struct sim_world *world)
+{
+	struct rep_event resume = {.kind = REP_EV_PAUSE, .pause = REP_RESUME};
+
+	for (unsigned i = 1; i < world->host_count; i++) {
+		unsigned parent = world->host[i].parent;
+
+		resume.peer = world->host[parent].nid;
+		sim_host_step(world, i, &resume);
+		resume.peer = world->host[i].nid;
+		sim_host_step(world, parent, &resume);
+	}
+}
+
+static void operate(struct sim_world *world)
+{
+	approve_all(world);
+	for (unsigned i = 1; i < world->host_count; i++) {
+		unsigned up = world->host[i].parent;
+		struct rep_unit_info unit;
+
+		if (sim_host_is_up(world, i) && sim_host_is_up(world, up) && !knows_parent(world, i) &&
+		    rep_unit_get(world->host[up].node, world->host[i].nid, &unit)) /* it has learnt again who its children are */
+			sim_stick_round(world, i);
+	}
+}
+
+/* All faults are over: the rightful machines are in, and have joined. */
+static void end(struct sim_world *world)
+{
+	unsigned rounds = 0;
+	bool is_done = false;
+
+	for (unsigned i = 1; i < world->host_count; i++)
+		if (seats(world)->host[i].is_other_in)
+			change_places(world, i);
+	while (!is_done) {
+		is_done = true;
+		for (unsigned i = 0; i < world->host_count; i++) {
+			sim_host_boot(world, i);
+			if (sim_host_is_up(world, i))
+				rep_set_full(world->host[i].node, false);
+		}
+		resume_all(world);
+		invite_all(world);
+		operate(world);
+		for (unsigned i = 1; i < world->host_count; i++)
+			is_done &= !seats(world)->host[i].is_lost;
+		if (!is_done)
+			sim_world_advance(world, 5000);
+		if (++rounds > JOIN_ROUNDS_MAX)
+			sim_fail(world, SIM_NONE, "9", "a unit does not join again");
+	}
+	seats(world)->is_over = true;
+}
+
+/* -------------------------------------------------------------------- checks */
+
+bool sim_seat_is_cut(const struct sim_world *world, unsigned host, struct tr_dot dot)
+{
+	const struct rep_node *node = world->host[host].node;
+	struct rep_cut_info cut;
+	struct rep_log_info log;
+
+	if (!rep_log_of(node, dot.log, &log))
+		return false;
+	for (size_t i = 0; rep_inspect_cut(node, i, &cut); i++)
+		if (cut.unit.v == log.id.author.v && cut.serial == log.serial)
+			return true;
+	return false;
+}
+
+struct gone { const struct rep_node *node; unsigned count, aside; };
+
+static void count_aside(void *arg, unsigned index, const struct rep_op *op, const struct rep_cause *cause)
+{
+	struct gone *g = arg;
+	struct rep_cut_info by;
+
+	(void)index;
+	(void)op;
+	g->count++;
+	g->aside += rep_is_aside(g->node, cause->dot, &by);
+}
+
+bool sim_seat_is_gone(struct sim_world *world, unsigned host, unsigned rec)
+{
+	struct gone g = {.node = world->host[host].node};
+
+	sim_oracle_ops(world, host, rec, count_aside, &g);
+	return g.count != 0 && g.aside == g.count;
+}
+
+/* What follows from a key that was used by two. */
+static bool excuses(struct sim_world *world, unsigned host, const struct rep_trace *trace)
+{
+	unsigned author = sim_host_of(world, trace->peer);
+
+	(void)host;
+	if (trace->code == REP_TRACE_FORK)
+		return author != SIM_NONE && world->host[author].rollbacks != 0;
+	if (trace->code == REP_TRACE_OP_VIOLATION) /* it had seen what is set aside now */
+		return sim_throws(world, &sim_fault_stolen) || sim_throws(world, &sim_fault_rejoin);
+	return false;
+}
+
+static void on_trace(struct sim_world *world, unsigned host, const struct rep_trace *trace)
+{
+	if ((trace->code == REP_TRACE_CUT_VIOLATION || trace->code == REP_TRACE_EVIDENCE || trace->code == REP_TRACE_REFOLD_BAD) &&
+	    !sim_throws(world, &sim_fault_rubbish))
+		sim_fail(world, host, "3", "alarm among honest nodes: %s", rep_trace_code_name(trace->code));
+}
+
+/* 25: a session by a key before the newest that is registered here is refused. */
+static void frame(struct sim_world *world, unsigned host, uint32_t link, const Terrace__Msg *msg)
+{
+	struct rep_unit_info unit;
+
+	if (msg->m_case != TERRACE__MSG__M_WELCOME || msg->welcome->verdict != TR_VERDICT_OK)
+		return;
+	for (size_t i = world->conn_count; i-- > 0;) {
+		const struct sim_conn *c = &world->conn[i];
+		const struct seat *s = &seats(world)->host[c->child];
+		const struct sim_host *h = &world->host[c->child];
+		const struct tr_key *newest = s->is_other_in ? &s->other.curve : &h->curve;
+
+		if (c->parent_link != link || h->parent != host || !c->parent_open)
+			continue;
+		if (s->use != USE_OLD || memcmp(c->user.b, newest->b, sizeof(newest->b)) == 0 ||
+		    !rep_unit_get(world->host[host].node, h->nid, &unit) || !unit.registered || s->is_lost ||
+		    unit.serial < s->seen[host] || s->seen[host] < 2)
+			return;
+		sim_fail(world, host, "25", "a session with the machine that key %u of %s has replaced", unit.serial, h->name);
+	}
+}
+
+/* 20, 27, 28. */
+static void look(struct sim_world *world, unsigned host)
+{
+	struct rep_unit_info unit;
+	struct rep_log_info log;
+
+	for (unsigned u = 1; u < world->host_count; u++) {
+		struct seat *s = &seats(world)->host[u];
+
+		if (!rep_unit_get(world->host[host].node, world->host[u].nid, &unit) || !unit.registered)
+			unit.serial = 0;
+		if (s->life[host] == world->host[host].restores && unit.serial < s->seen[host])
+			sim_fail(world, host, s->seen[host] != 0 && unit.serial == 0 ? "27" : "28",
+			    "serial of %s went back from %u to %u", world->host[u].name, s->seen[host], unit.serial);
+		s->seen[host] = unit.serial;
+		s->life[host] = world->host[host].restores;
+	}
+	for (size_t i = 0; rep_inspect_log(world->host[host].node, &i, &log);)
+		if (log.aside_from <= log.kept_seq)
+			sim_fail(world, host, "20", "what a checkpoint covers is set aside");
+}
+
+struct hunt { struct sim_world *world; unsigned host; const struct seat *seat; struct tr_nid nid; };
+
+/* Written with the stolen key after it was cut. */
+static void hunt(void *arg, unsigned index, const struct rep_op *op, const struct rep_cause *cause)
+{
+	const struct hunt *h = arg;
+	const struct sim_oracle *o = h->world->oracle;
+	struct rep_cut_info by;
+	struct rep_log_info log;
+	uint64_t ticket = 0;
+
+	(void)index;
+	for (size_t i = 1; i < op->actor.size && op->actor.data[0] == 'w'; i++)
+		ticket = ticket * 10 + (uint64_t)(op->actor.data[i] - '0');
+	if (cause->author.v != h->nid.v || ticket < h->seat->first_bad || ticket > o->write_count ||
+	    !rep_log_of(h->world->host[h->host].node, cause->dot.log, &log) || log.serial != h->seat->cut_serial)
+		return;
+	if (!rep_is_aside(h->world->host[h->host].node, cause->dot, &by))
+		sim_fail(h->world, h->host, "25", "write w%" PRIu64 " by a cut key counts", ticket);
+}
+
+static void rest(struct sim_world *world)
+{
+	for (unsigned u = 1; u < world->host_count; u++) {
+		const struct seat *s = &seats(world)->host[u];
+
+		if (!s->was_cut || s->is_accepted)
+			continue;
+		for (unsigned h = 0; h < world->host_count; h++) {
+			struct hunt job = {world, h, s, world->host[u].nid};
+
+			for (unsigned r = 0; r < world->oracle->rec_count; r++)
+				if (sim_is_over(world, h, world->oracle->rec[r].home))
+					sim_oracle_ops(world, h, r, hunt, &job);
+		}
+	}
+}
+
+static void free_machines(struct sim_world *world)
+{
+	for (unsigned i = 0; i < world->host_count; i++)
+		memview_free(seats(world)->host[i].other.store);
+}
+
+static struct sim_fault *const FAULTS[] = {&sim_fault_rejoin, &sim_fault_stolen, NULL};
+static const struct sim_action ACTIONS[] = {
+    {"rejoin", 3, {&sim_fault_rejoin}, act_rejoin},
+    {"stolen", 5, {&sim_fault_stolen}, act_stolen},
+    {0},
+};
+static struct sim_part part = {.name = "seat", .faults = FAULTS, .actions = ACTIONS, .begin = begin, .tick = tick, .end = end,
+    .excuses = excuses, .trace = on_trace, .frame = frame, .look = look, .operate = operate, .rest = rest,
+    .free = free_machines};
+SIM_PART(part)
