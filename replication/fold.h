@@ -9,7 +9,6 @@
 #include "replication/node.h"
 
 #define REP_SEEN_MAX (2 * TR_VECTOR_MAX) /* a vector, and the rows that its branches left */
-#define REP_TWINS_MAX 16 /* records of one source that a look-up names */
 
 /* What the ops of one segment share. */
 struct rep_fold {

@@ -10,15 +10,12 @@
 #include "replication/keys.h"
 #include "replication/later.h"
 #include "replication/log.h"
+#include "replication/lookup.h"
 #include "replication/refold.h"
 
 #define ID_SIZE sizeof(struct tr_rec_id)
 #define OVERLAY_BYTES ((size_t)64 << 20) /* of one record */
 #define ROWS_A_UNIT 16
-/* field ids of schema.def */
-#define F_SOURCE 1
-#define F_SOURCE_ID 2
-#define F_DIRECTIVE_ID 1
 
 enum phase { SEGMENTS, OPS, RECORDS, ORPHANS, LOOKUPS, EXTRAS, END };
 
@@ -314,45 +311,6 @@ static int walk_orphans(struct walk *w)
 
 /* ------------------------------------------------------------------ look-ups */
 
-static const struct rep_value *value_of(const struct rep_record *rec, const struct rep_cand *c, uint16_t field,
-    enum rep_value_type type)
-{
-	for (uint16_t i = c->value_first; i < c->value_first + c->value_count; i++)
-		if (rec->values[i].field == field && rec->values[i].type == type)
-			return &rec->values[i];
-	return NULL;
-}
-
-bool rep_verify_key(const struct rep_record *rec, uint16_t cand, struct rep_key *out)
-{
-	const struct rep_cand *c = &rec->cands[cand];
-	const struct rep_value *a, *b;
-	struct tr_rec_id directive;
-
-	if (rec->kind == TR_KIND_CASE) {
-		a = value_of(rec, c, F_SOURCE, REP_VALUE_TEXT);
-		b = value_of(rec, c, F_SOURCE_ID, REP_VALUE_TEXT);
-		if (a == NULL || b == NULL || b->t.size > TR_SOURCE_ID_MAX)
-			return false;
-		*out = rep_key_source(a->t, b->t);
-		return true;
-	}
-	a = value_of(rec, c, F_DIRECTIVE_ID, REP_VALUE_BYTES);
-	if (rec->kind != TR_KIND_DIRECTIVE || a == NULL || a->t.size != ID_SIZE)
-		return false;
-	memcpy(directive.b, a->t.data, ID_SIZE);
-	*out = rep_key_directive(&directive, &rec->id);
-	return true;
-}
-
-bool rep_verify_lists(const struct tr_bytes *row, const struct tr_rec_id *id)
-{
-	for (size_t i = 0; i + ID_SIZE <= row->size; i += ID_SIZE)
-		if (memcmp(row->data + i, id->b, ID_SIZE) == 0)
-			return true;
-	return false;
-}
-
 /* Is the record found by its source, or by its directive? */
 int rep_verify_lookup(const struct rep_view *view, const struct rep_record *rec, bool *missing)
 {
@@ -364,7 +322,7 @@ int rep_verify_lookup(const struct rep_view *view, const struct rep_record *rec,
 	for (uint16_t i = 0; i < rec->cand_count && !*missing; i++) {
 		int rc;
 
-		if (!rep_verify_key(rec, i, &key))
+		if (!rep_lookup_key(rec, i, &key))
 			continue;
 		rc = rep_get(view, table, rep_key_bytes(&key), &row);
 		if (rep_verify_is_fatal(rc))
@@ -372,7 +330,7 @@ int rep_verify_lookup(const struct rep_view *view, const struct rep_record *rec,
 		if (rc != 0)
 			*missing = true;
 		else if (table == REP_T_SRC) /* sixteen twins are enough to be told about */
-			*missing = !rep_verify_lists(&row, &rec->id) && row.size < ID_SIZE * REP_TWINS_MAX;
+			*missing = !rep_lookup_lists(&row, &rec->id) && row.size < ID_SIZE * REP_TWINS_MAX;
 	}
 	return 0;
 }
@@ -414,7 +372,7 @@ int rep_verify_stands(const struct rep_view *view, enum rep_table table, struct 
 		return rc;
 	*stands = rc != 0 && rc != TR_E_NOTFOUND; /* a record that cannot be read may be the one */
 	for (uint16_t i = 0; rc == 0 && !*stands && i < rec->cand_count; i++)
-		*stands = rep_verify_key(rec, i, &k) && k.size == key.size && memcmp(k.b, key.data, key.size) == 0;
+		*stands = rep_lookup_key(rec, i, &k) && k.size == key.size && memcmp(k.b, key.data, key.size) == 0;
 	return 0;
 }
 

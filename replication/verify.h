@@ -29,15 +29,10 @@ TR_MUST_CHECK int rep_verify_is_own(const struct rep_node *node, const struct re
  * the caller's; errors of rep_refold. */
 TR_MUST_CHECK int rep_verify_record(const struct rep_node *node, const struct rep_view *view,
     const struct tr_rec_id *id, struct rep_overlay **out);
-/* Key of the look-up under which a candidate puts its record: by source of a
- * case, by directive of a directive.  False: under none. */
-bool rep_verify_key(const struct rep_record *rec, uint16_t cand, struct rep_key *out);
 /* Is the record found by its look-ups?  0; TR_E_IO. */
 TR_MUST_CHECK int rep_verify_lookup(const struct rep_view *view, const struct rep_record *rec, bool *missing);
 /* Does the record named by a row of a look-up stand behind it? */
 TR_MUST_CHECK int rep_verify_stands(const struct rep_view *view, enum rep_table table, struct tr_bytes key,
     const struct tr_rec_id *id, struct rep_record *rec, bool *stands);
-/* A row of REP_T_SRC names the record. */
-bool rep_verify_lists(const struct tr_bytes *row, const struct tr_rec_id *id);
 
 #endif

@@ -13,7 +13,6 @@
 #include <sodium.h>
 
 #include "proto/err.h"
-#include "replication/status.h"
 
 #include "tests/sim/evil.h"
 #include "tests/sim/oracle.h"
