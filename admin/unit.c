@@ -104,6 +104,8 @@ int tc_cmd_invite(struct tc_run *run)
 	tc_mem_set_text(args, "address", tc_args_get(run, "address"));
 	if (caps != NULL)
 		tc_mem_set(args, "caps", caps_list(caps));
+	if (tc_args_has(run, "rejoin"))
+		tc_mem_set(args, "rejoin", json_true());
 	if (expires != NULL && !tc_when_duration(expires, &seconds))
 		rc = tc_fault_say(TR_E_USAGE,
 		    _("'%s' is no duration (examples: 90s, 10m, 48h)"),

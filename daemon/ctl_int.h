@@ -192,6 +192,7 @@ td_ctl_verb td_ctl_peer_pause, td_ctl_peer_resume, td_ctl_peer_retry;
 td_ctl_verb td_ctl_events, td_ctl_wait;
 td_ctl_verb td_ctl_record_put, td_ctl_record_show, td_ctl_record_list, td_ctl_trace;
 td_ctl_verb td_ctl_record_transfer, td_ctl_unit_move;
+td_ctl_verb td_ctl_unit_approve, td_ctl_key_show, td_ctl_key_revoke, td_ctl_key_accept;
 td_ctl_verb td_ctl_conflicts, td_ctl_conflict_resolve;
 td_ctl_verb td_ctl_policy_show, td_ctl_policy_send;
 td_ctl_verb td_ctl_directive_send, td_ctl_directive_list, td_ctl_directive_status;

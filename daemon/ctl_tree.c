@@ -273,8 +273,12 @@ static void on_invited(void *arg, const struct rep_reply *reply)
 
 	if (rc != 0) {
 		td_door_explain(td_ctl_node(call), reply, &call->error);
-		if (rc == TR_E_EXISTS)
+		if (rc == TR_E_EXISTS) {
+			td_ctl_hint(call, "is its machine lost, shall another take its place? invite --rejoin");
 			td_ctl_error(call, rc, "unit %s is there already and has joined", invite->unit);
+		}
+		if (rc == TR_E_NOUNIT)
+			td_ctl_error(call, rc, "unit %s has not joined yet: invite it without --rejoin", invite->unit);
 		td_ctl_answer(call, rc, NULL);
 		return;
 	}
@@ -396,6 +400,7 @@ static int read_invite(struct td_ctl_call *call, struct invite *invite, struct r
 		rc = read_address(call, invite);
 	if (rc != 0)
 		return rc;
+	ask->again = td_ctl_arg_bool(call, "rejoin");
 	if (title != NULL && strlen(title) > TR_TITLE_MAX)
 		return td_ctl_error(call, TR_E_SIZE, "a title has at most %d bytes", TR_TITLE_MAX);
 	if (seconds < 60 || seconds > 30 * 86400)

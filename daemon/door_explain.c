@@ -252,6 +252,12 @@ void td_door_explain(const struct rep_node *node, const struct rep_reply *reply,
 	case TR_E_ENDED:
 	case TR_E_SUCCEEDED:
 	case TR_E_GAP: explain_move(node, reply, error); break;
+	case TR_E_UNAPPROVED:
+		snprintf(error->hint, sizeof(error->hint), "ask the top node for it: terracectl unit approve UNIT");
+		break;
+	case TR_E_FENCED:
+		snprintf(error->hint, sizeof(error->hint), "write on the unit's new machine (`terracectl key show`)");
+		break;
 	case TR_E_FULL:
 		snprintf(error->hint, sizeof(error->hint),
 		    "nothing was taken; raise store.max_size or free the disk (`terracectl store stat`)");

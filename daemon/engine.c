@@ -243,6 +243,13 @@ void td_engine_invite(struct td_engine *engine, struct rep_invite *invite, td_re
 	ask(engine, &event, &invite->ticket, fn, arg);
 }
 
+void td_engine_key(struct td_engine *engine, struct rep_key_act *act, td_reply_fn *fn, void *arg)
+{
+	struct rep_event event = {.kind = REP_EV_KEY, .key_act = act};
+
+	ask(engine, &event, &act->ticket, fn, arg);
+}
+
 void td_engine_mend(struct td_engine *engine, struct rep_mend *mend, td_reply_fn *fn, void *arg)
 {
 	struct rep_event event = {.kind = REP_EV_MEND, .mend = mend};

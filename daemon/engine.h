@@ -45,6 +45,7 @@ void td_engine_stop(struct td_engine *engine); /* flushes, commits, stops the ca
 void td_engine_write(struct td_engine *engine, struct rep_write *write, td_reply_fn *fn, void *arg);
 void td_engine_policy(struct td_engine *engine, struct rep_policy_send *send, td_reply_fn *fn, void *arg);
 void td_engine_invite(struct td_engine *engine, struct rep_invite *invite, td_reply_fn *fn, void *arg);
+void td_engine_key(struct td_engine *engine, struct rep_key_act *act, td_reply_fn *fn, void *arg);
 void td_engine_mend(struct td_engine *engine, struct rep_mend *mend, td_reply_fn *fn, void *arg);
 void td_engine_audit(struct td_engine *engine, struct rep_audit_ask *audit, td_reply_fn *fn, void *arg);
 void td_engine_pause(struct td_engine *engine, struct tr_nid peer, enum rep_pause what);

@@ -119,7 +119,7 @@ TR_MUST_CHECK int td_engine_node_keep_fence(struct td_engine *engine);
 bool td_engine_link_add(struct td_engine *engine, uint32_t link);
 void td_engine_link_remove(struct td_engine *engine, uint32_t link);
 /* 0; why there is nobody to dial. */
-int td_engine_dial(struct td_engine *engine);
+int td_engine_dial(struct td_engine *engine, const struct tr_key *key);
 void td_engine_close(struct td_engine *engine, uint32_t link);
 void td_engine_close_all(struct td_engine *engine);
 void td_engine_allow(struct td_engine *engine, const struct tr_key *key, bool add);

@@ -28,36 +28,15 @@ void td_engine_link_remove(struct td_engine *engine, uint32_t link)
 	}
 }
 
-/* Who the parent is, its certificate says; the file only says where. */
-static int parent_key(struct td_engine *engine, struct tr_key *key)
+/* Who the parent is, its certificate says, which the core has; the file only says where. */
+int td_engine_dial(struct td_engine *engine, const struct tr_key *key)
 {
-	struct rep_cert cert;
-	struct rep_self self;
-	struct tr_bytes raw;
-	int rc;
-
-	rep_inspect_self(engine->node, &self);
-	rc = rep_cert_of(td_engine_read(engine), self.cert.parent, &raw);
-	if (rc == 0)
-		rc = rep_cert_decode(raw, &cert);
-	if (rc == 0)
-		*key = cert.curve_pk;
-	return rc;
-}
-
-int td_engine_dial(struct td_engine *engine)
-{
-	struct tr_key key;
-	int rc = TR_E_NOTFOUND;
-
-	if (engine->conf->upstream != NULL)
-		rc = parent_key(engine, &key);
-	if (rc != 0) {
-		td_log(TD_LOG_WARN, "no-upstream", "code=%s", tr_err_code(rc));
-		return rc;
+	if (engine->conf->upstream == NULL) {
+		td_log(TD_LOG_WARN, "no-upstream", "code=%s", tr_err_code(TR_E_NOTFOUND));
+		return TR_E_NOTFOUND;
 	}
 	engine->parent = PARENT_DIALLING;
-	td_net_dial(engine->net, engine->conf->upstream, &key);
+	td_net_dial(engine->net, engine->conf->upstream, key);
 	return 0;
 }
 

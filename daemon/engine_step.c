@@ -144,11 +144,11 @@ static void on_bundle(struct td_engine *engine, struct tr_bytes msg)
 }
 
 /* Whom it cannot dial, the core hears at once, as of any other that is out of reach. */
-static void dial(struct td_engine *engine)
+static void dial(struct td_engine *engine, const struct tr_key *key)
 {
 	struct rep_event event = {.kind = REP_EV_LINK_DOWN, .link = REP_LINK_UP, .down = REP_DOWN_UNREACHABLE};
 
-	if (td_engine_dial(engine) != 0)
+	if (td_engine_dial(engine, key) != 0)
 		(void)td_engine_step(engine, &event);
 }
 
@@ -156,7 +156,7 @@ static void carry_out(struct td_engine *engine, const struct rep_effect *effect)
 {
 	switch (effect->kind) {
 	case REP_FX_SEND: td_net_send(engine->net, effect->link, effect->bytes); break;
-	case REP_FX_DIAL: dial(engine); break;
+	case REP_FX_DIAL: dial(engine, &effect->key); break;
 	case REP_FX_CLOSE: td_engine_close(engine, effect->link); break;
 	case REP_FX_ALLOW: td_engine_allow(engine, &effect->key, effect->allow); break;
 	case REP_FX_REPLY: on_reply(engine, &effect->reply); break;

@@ -111,6 +111,23 @@ sys.exit(None if 86390 < age < 86430 else f"{age} s ago")'
 	[[ $output == TR1-* ]]
 }
 
+@test "keys: another machine, a cut key" {
+	sends '{"unit":"110101001006","rejoin":true}' invite 110101001006 --rejoin
+	sends '{"unit":"110101001006"}' unit approve 110101001006
+	has "is refused from now on"
+	run on plain key revoke 110101001006
+	[ "$status" -eq 64 ]
+	has "say --yes"
+	sends '{"unit":"110101001006"}' key revoke 110101001006 --yes
+	has "invite 110101/110101001/110101001006 --rejoin"
+	sends '{"unit":"110101001006"}' key accept 110101001006
+	run on plain key show 110101001006
+	[ "$status" -eq 0 ]
+	has "waits for approval"
+	has "was cut off by 110101"
+	has "certified two different keys"
+}
+
 @test "units, peers, daemon" {
 	sends '{"unit":"110101001","title":"新名"}' unit rename 110101001 新名
 	sends '{"peer":"110101"}' peer pause 110101
