@@ -216,8 +216,11 @@ static bool move_case(struct rep_node *node, struct job *job, const struct words
 	    .values = &words->reason, .value_count = 1, .move_to = job->unit->successor,
 	    .actor = rep_bytes(job->actor, job->actor_size)};
 	struct rep_reply r = {0};
+	int rc = rep_on_transfer(node, &w, &r);
 
-	if (rep_on_transfer(node, &w, &r) != 0) {
+	if (rc == TR_E_NOMEM || rc == TR_E_IO)
+		rep_node_fail(node, rc); /* nobody hears the reply */
+	if (rc != 0) {
 		job->left++;
 		return false;
 	}
