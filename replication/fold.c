@@ -219,11 +219,7 @@ void rep_fold_index(struct rep_node *node, const struct rep_fold *fold, const st
 		rename_unit(node, node->record);
 }
 
-/*
- * A CUT sets it aside: it is found in the record's history, and takes effect
- * if a wider CUT lets it in.  Where a unit stands it says all the same: what
- * lies there is carried by everybody alike.
- */
+/* A CUT sets it aside: it is found in the record's history, and takes effect if a wider CUT lets it in. */
 static void keep_aside(struct rep_node *node, const struct rep_fold *fold, uint64_t seq, const struct rep_op *op)
 {
 	struct rep_key ops = rep_key_ops(&op->rec, (struct tr_dot){fold->log->handle, seq});
@@ -232,7 +228,7 @@ static void keep_aside(struct rep_node *node, const struct rep_fold *fold, uint6
 		return;
 	rep_floor_keep(node, &op->rec);
 	rep_node_put(node, REP_T_OPS, rep_key_bytes(&ops), rep_bytes("", 0));
-	if (op->kind == TR_OP_CREATE && op->type == TR_KIND_UNIT)
+	if (rep_fold_is_place(op))
 		rep_fold_index(node, fold, op);
 }
 

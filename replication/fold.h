@@ -48,5 +48,10 @@ void rep_fold_op(struct rep_node *node, const struct rep_fold *fold, uint64_t se
 
 /* What a valid op of a record writes besides it: source, directive, unit. */
 void rep_fold_index(struct rep_node *node, const struct rep_fold *fold, const struct rep_op *op);
+/* Where a unit stands: said also by an op that a CUT sets aside, since what lies there is carried by everybody alike. */
+static inline bool rep_fold_is_place(const struct rep_op *op)
+{
+	return op->kind == TR_OP_CREATE && op->type == TR_KIND_UNIT;
+}
 
 #endif

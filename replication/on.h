@@ -32,6 +32,8 @@ const char *rep_on_issue(struct rep_node *node, struct tr_nid nid, uint32_t caps
     const Terrace__CertReq *req, const uint8_t *prev_sig);
 /* on_key.c: a child with a session asks for a certificate of new keys. */
 int rep_on_rotate(struct rep_node *node, struct rep_link *link, const Terrace__Rotate *msg);
+/* CERT: taken if it proves itself (trust.h).  0; TR_E_... */
+int rep_on_cert(struct rep_node *node, const struct rep_link *link, struct tr_bytes signed_cert);
 /* Top: countersigns what waits. */
 void rep_on_register(struct rep_node *node);
 /* Writes a CERT op into the unit's own X domain. */

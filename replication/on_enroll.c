@@ -228,13 +228,17 @@ static void answer(struct rep_node *node, struct rep_link *link, const Terrace__
 	struct tr_bytes row;
 	size_t n = 0;
 
+	/* of those above not the newest: the one that the next has signed by */
 	for (; unit != NULL && n < TR_CHAIN_MAX; unit = rep_unit_find(node, unit->parent)) {
-		if (rep_trust_row(node, unit->nid, n == 0 ? serial : unit->cert.serial, &row) != 0 ||
-		    row.size > TR_CERT_BYTES_MAX)
+		struct rep_cert cert;
+
+		if (rep_trust_row(node, unit->nid, serial, &row) != 0 || row.size > TR_CERT_BYTES_MAX ||
+		    rep_cert_decode(row, &cert) != 0)
 			return;
 		memmove(&parts[1], &parts[0], n * sizeof(parts[0]));
 		memcpy(certs[n], row.data, row.size);
 		parts[0] = rep_bytes(certs[n], row.size);
+		serial = cert.issuer_serial;
 		n++;
 	}
 	if (rep_node_get(node, REP_T_META, rep_key_bytes(&root_key), &row) != 0 || row.size > sizeof(root))

@@ -84,6 +84,27 @@ void rep_on_key(struct rep_node *node, const struct rep_key_act *act)
 	rep_batch_put(node->batch, &fx);
 }
 
+/* -------------------------------------------------------- a child shows its own */
+
+/*
+ * Of a machine that was lost before its word went up, a child's key may be all
+ * that is left: who sits there now says it again, so that the top node's
+ * operator hears of it.
+ */
+int rep_on_cert(struct rep_node *node, const struct rep_link *link, struct tr_bytes signed_cert)
+{
+	struct rep_cert cert;
+	struct tr_bytes row;
+	bool is_news = rep_cert_decode(signed_cert, &cert) == 0 && cert.nid.v == link->peer.v &&
+	    cert.issuer.v == node->cert.nid.v && !cert.registered &&
+	    rep_trust_row(node, cert.nid, cert.serial, &row) != 0;
+	int rc = rep_trust_admit(node, signed_cert, link->peer);
+
+	if (rc == 0 && is_news && !node->is_fenced)
+		rep_on_cert_op(node, cert.nid, signed_cert);
+	return rc;
+}
+
 /* --------------------------------------------------- a child asks for a new key */
 
 static const char *judge(struct rep_node *node, const struct rep_link *link, const Terrace__Rotate *r,

@@ -7,6 +7,7 @@
 #include "proto/err.h"
 #include "proto/grow.h"
 #include "replication/chain.h"
+#include "replication/cut.h"
 #include "replication/keys.h"
 #include "replication/later.h"
 #include "replication/log.h"
@@ -120,7 +121,8 @@ static void index_again(struct rep_node *node, const uint8_t key[static REP_LATE
 	if (rep_node_get(node, REP_T_LATER, rep_bytes(key, REP_LATER_KEY), &row) == 0 ||
 	    rep_node_get(node, REP_T_VIOLATION, rep_bytes(key, REP_LATER_KEY), &row) == 0)
 		return;
-	if (find(node, dot, &fold, &entry) == 0 && rep_op_decode(node->op, entry) == 0 && rep_op_is_of_record(node->op->kind))
+	if (find(node, dot, &fold, &entry) == 0 && rep_op_decode(node->op, entry) == 0 && rep_op_is_of_record(node->op->kind) &&
+	    (!rep_cut_is_aside(fold.log, dot.seq) || rep_fold_is_place(node->op)))
 		rep_fold_index(node, &fold, node->op);
 }
 

@@ -20,7 +20,7 @@ static struct sim_fault sim_fault_prune = {"prune", 500, "what a checkpoint spea
  */
 static bool is_barred(const struct sim_world *world)
 {
-	static const char *const names[] = {"restore", "image", "raw", "rot"};
+	static const char *const names[] = {"restore", "image", "raw", "rot", "rejoin", "stolen"};
 
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (sim_throws(world, sim_fault_find(names[i])))

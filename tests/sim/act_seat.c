@@ -385,6 +385,17 @@ static bool knows_parent(struct sim_world *world, unsigned child)
 	    memcmp(cert.curve_pk.b, parent->curve.b, sizeof(cert.curve_pk.b)) == 0;
 }
 
+/* A parent's machine may go back to before it issued the key of its child, and nobody else had heard of it. */
+static bool knows_child(struct sim_world *world, unsigned child)
+{
+	struct rep_unit_info unit;
+	struct rep_self self;
+
+	rep_inspect_self(world->host[child].node, &self);
+	return !rep_unit_get(world->host[world->host[child].parent].node, world->host[child].nid, &unit) ||
+	    unit.serial == self.cert.serial || unit.waiting_serial == self.cert.serial;
+}
+
 /* Who paused a link goes on. */
 static void resume_all(struct sim_world *world)
 {
@@ -407,7 +418,7 @@ static void operate(struct sim_world *world)
 		unsigned up = world->host[i].parent;
 		struct rep_unit_info unit;
 
-		if (sim_host_is_up(world, i) && sim_host_is_up(world, up) && !knows_parent(world, i) &&
+		if (sim_host_is_up(world, i) && sim_host_is_up(world, up) && !(knows_parent(world, i) && knows_child(world, i)) &&
 		    rep_unit_get(world->host[up].node, world->host[i].nid, &unit)) /* it has learnt again who its children are */
 			sim_stick_round(world, i);
 	}
