@@ -5,7 +5,7 @@
  * the rightful machine and cut off afterwards, half of the tree being dark
  * (18, 20, 25, 27, 28 of the design's invariants).
  */
-#include "tests/sim/part.h"
+#include "tests/sim/seat.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -21,42 +21,11 @@
 #define JOIN_ROUNDS_MAX 2000
 #define TICKET (1ull << 41)
 
-/* What makes a machine: its store, its fence, its keys. */
-struct machine {
-	struct memview *store;
-	struct rep_fence fence;
-	bool has_fence;
-	struct rep_sign_keys sign;
-	struct tr_key curve, seal;
-};
-
-enum use { USE_NONE = 0, USE_OLD, USE_THIEF };
-
-struct seat {
-	bool is_lost;             /* its machine is gone, the next one has not joined yet */
-	int64_t invite_ms;        /* when it is invited again */
-	enum use use;             /* what `other` is */
-	struct machine other;     /* beside the one in the tree */
-	bool is_other_in;         /* ... which has changed places with it */
-	bool was_cut;
-	uint32_t cut_serial;
-	uint64_t first_bad;       /* writes of the thief from this ticket on were made after the CUT */
-	bool is_accepted;
-	uint32_t seen[SIM_HOSTS_MAX]; /* highest registered serial, by where it is known */
-	unsigned life[SIM_HOSTS_MAX]; /* restores of that host then */
-};
-
-struct seats {
-	struct seat host[SIM_HOSTS_MAX];
-	struct sim_rng rng;
-	bool is_over;
-};
-
 static struct sim_fault sim_fault_rejoin = {"rejoin", 250, "a machine is lost and another takes its place, the old one may come back"};
 static struct sim_fault sim_fault_stolen = {"stolen", 200, "a copied machine is used beside the rightful one, then its key is cut"};
 static struct sim_part part;
 
-static struct seats *seats(struct sim_world *world)
+struct seats *sim_seats(struct sim_world *world)
 {
 	return sim_part_data(world, &part, sizeof(struct seats));
 }
@@ -88,7 +57,7 @@ static void put_in(struct sim_world *world, unsigned host, const struct machine 
 
 static void change_places(struct sim_world *world, unsigned host)
 {
-	struct seat *s = &seats(world)->host[host];
+	struct seat *s = &sim_seats(world)->host[host];
 	struct machine now;
 
 	sim_log(world, host, "%s machine is put in", s->is_other_in ? "the rightful" : s->use == USE_OLD ? "the old" : "the thief's");
@@ -123,7 +92,7 @@ static void make_keys(struct sim_host *h, struct sim_rng *rng)
 static void invite(struct sim_world *world, unsigned host)
 {
 	struct sim_host *h = &world->host[host];
-	struct seat *s = &seats(world)->host[host];
+	struct seat *s = &sim_seats(world)->host[host];
 	struct rep_invite inv = {.ticket = TICKET + host, .again = true,
 	    .expires_ms = sim_host_wall(world, h->parent) + 24 * 3600000};
 	struct rep_event event = {.kind = REP_EV_INVITE, .invite = &inv};
@@ -131,9 +100,9 @@ static void invite(struct sim_world *world, unsigned host)
 	if (h->is_founded || !sim_host_is_up(world, h->parent) || world->now_ms < s->invite_ms)
 		return;
 	s->invite_ms = world->now_ms + INVITE_AGAIN_MS;
-	make_keys(h, &seats(world)->rng); /* a new token, a new try: the certificate of the last may be on its way */
-	sim_rng_bytes(&seats(world)->rng, h->token_id, sizeof(h->token_id));
-	sim_rng_bytes(&seats(world)->rng, h->secret, sizeof(h->secret));
+	make_keys(h, &sim_seats(world)->rng); /* a new token, a new try: the certificate of the last may be on its way */
+	sim_rng_bytes(&sim_seats(world)->rng, h->token_id, sizeof(h->token_id));
+	sim_rng_bytes(&sim_seats(world)->rng, h->secret, sizeof(h->secret));
 	memcpy(inv.code, h->code, sizeof(inv.code));
 	memcpy(inv.title, h->name, sizeof(h->name));
 	memcpy(inv.token_id, h->token_id, sizeof(inv.token_id));
@@ -147,7 +116,7 @@ static void invite(struct sim_world *world, unsigned host)
 static void on_joined(struct sim_world *world, unsigned host)
 {
 	sim_log(world, host, "has joined again");
-	seats(world)->host[host].is_lost = false;
+	sim_seats(world)->host[host].is_lost = false;
 	for (unsigned up = world->host[host].parent; up != SIM_NONE; up = world->host[up].parent)
 		sim_host_replaced(world, up);
 }
@@ -156,7 +125,7 @@ static void on_joined(struct sim_world *world, unsigned host)
 static void lose(struct sim_world *world, struct sim_rng *rng, unsigned host, bool keep)
 {
 	struct sim_host *h = &world->host[host];
-	struct seat *s = &seats(world)->host[host];
+	struct seat *s = &sim_seats(world)->host[host];
 	struct machine next = {.store = memview_create()};
 
 	if (sim_host_is_up(world, host))
@@ -185,7 +154,7 @@ static void darken(struct sim_world *world, struct sim_rng *rng)
 
 static bool is_free(struct sim_world *world, unsigned host)
 {
-	const struct seat *s = &seats(world)->host[host];
+	const struct seat *s = &sim_seats(world)->host[host];
 
 	return host != 0 && !s->is_lost && !s->is_other_in && world->host[host].is_founded &&
 	    !sim_evil_knows(world, host) && !sim_evil_knows(world, world->host[host].parent);
@@ -193,7 +162,7 @@ static bool is_free(struct sim_world *world, unsigned host)
 
 static void act_rejoin(struct sim_world *world, struct sim_rng *rng, unsigned host)
 {
-	struct seat *s = &seats(world)->host[host];
+	struct seat *s = &sim_seats(world)->host[host];
 
 	if (s->is_other_in || (s->use == USE_OLD && !s->is_lost && sim_rng_chance(rng, 700))) {
 		change_places(world, host);
@@ -212,7 +181,7 @@ static void act_rejoin(struct sim_world *world, struct sim_rng *rng, unsigned ho
 static void steal(struct sim_world *world, unsigned host)
 {
 	struct sim_host *h = &world->host[host];
-	struct seat *s = &seats(world)->host[host];
+	struct seat *s = &sim_seats(world)->host[host];
 	struct rep_self self;
 
 	if (sim_host_is_up(world, host))
@@ -259,12 +228,12 @@ static void accept(struct sim_world *world, unsigned by, unsigned host)
 	for (size_t i = 0, k = 0; k < 512 && rep_inspect_log(world->host[by].node, &i, &log); k++)
 		if (log.aside_from < before[k] && before[k] != UINT64_MAX)
 			sim_fail(world, by, "20", "a wider CUT sets more aside: from %" PRIu64 ", was %" PRIu64, log.aside_from, before[k]);
-	seats(world)->host[host].is_accepted = true;
+	sim_seats(world)->host[host].is_accepted = true;
 }
 
 static bool cut_by(struct sim_world *world, struct sim_rng *rng, unsigned by, unsigned host)
 {
-	struct seat *s = &seats(world)->host[host];
+	struct seat *s = &sim_seats(world)->host[host];
 	struct rep_key_act bounds = {.from_ms = 0};
 	struct rep_unit_info unit;
 
@@ -295,7 +264,7 @@ static void work_there(struct sim_world *world, struct sim_rng *rng, unsigned ho
 
 static void act_stolen(struct sim_world *world, struct sim_rng *rng, unsigned host)
 {
-	struct seat *s = &seats(world)->host[host];
+	struct seat *s = &sim_seats(world)->host[host];
 	unsigned by = world->host[host].parent;
 
 	if (s->is_other_in) {
@@ -356,21 +325,21 @@ static bool approve_all(struct sim_world *world)
 static void invite_all(struct sim_world *world)
 {
 	for (unsigned i = 1; i < world->host_count; i++)
-		if (seats(world)->host[i].is_lost && world->host[i].is_founded)
+		if (sim_seats(world)->host[i].is_lost && world->host[i].is_founded)
 			on_joined(world, i);
-		else if (seats(world)->host[i].is_lost)
+		else if (sim_seats(world)->host[i].is_lost)
 			invite(world, i);
 }
 
 static void begin(struct sim_world *world)
 {
-	seats(world)->rng = sim_rng_make(world->conf.seed, 0x73656174);
+	sim_seats(world)->rng = sim_rng_make(world->conf.seed, 0x73656174);
 }
 
 static void tick(struct sim_world *world)
 {
 	invite_all(world);
-	if (sim_rng_chance(&seats(world)->rng, 200))
+	if (sim_rng_chance(&sim_seats(world)->rng, 200))
 		approve_all(world);
 }
 
@@ -431,7 +400,7 @@ static void end(struct sim_world *world)
 	bool is_done = false;
 
 	for (unsigned i = 1; i < world->host_count; i++)
-		if (seats(world)->host[i].is_other_in)
+		if (sim_seats(world)->host[i].is_other_in)
 			change_places(world, i);
 	while (!is_done) {
 		is_done = true;
@@ -444,159 +413,19 @@ static void end(struct sim_world *world)
 		invite_all(world);
 		operate(world);
 		for (unsigned i = 1; i < world->host_count; i++)
-			is_done &= !seats(world)->host[i].is_lost;
+			is_done &= !sim_seats(world)->host[i].is_lost;
 		if (!is_done)
 			sim_world_advance(world, 5000);
 		if (++rounds > JOIN_ROUNDS_MAX)
 			sim_fail(world, SIM_NONE, "9", "a unit does not join again");
 	}
-	seats(world)->is_over = true;
-}
-
-/* -------------------------------------------------------------------- checks */
-
-bool sim_seat_is_cut(const struct sim_world *world, unsigned host, struct tr_dot dot)
-{
-	const struct rep_node *node = world->host[host].node;
-	struct rep_cut_info cut;
-	struct rep_log_info log;
-
-	if (!rep_log_of(node, dot.log, &log))
-		return false;
-	for (size_t i = 0; rep_inspect_cut(node, i, &cut); i++)
-		if (cut.unit.v == log.id.author.v && cut.serial == log.serial)
-			return true;
-	return false;
-}
-
-struct gone { const struct rep_node *node; unsigned count, aside; };
-
-static void count_aside(void *arg, unsigned index, const struct rep_op *op, const struct rep_cause *cause)
-{
-	struct gone *g = arg;
-	struct rep_cut_info by;
-
-	(void)index;
-	(void)op;
-	g->count++;
-	g->aside += rep_is_aside(g->node, cause->dot, &by);
-}
-
-bool sim_seat_is_gone(struct sim_world *world, unsigned host, unsigned rec)
-{
-	struct gone g = {.node = world->host[host].node};
-
-	sim_oracle_ops(world, host, rec, count_aside, &g);
-	return g.count != 0 && g.aside == g.count;
-}
-
-/* What follows from a key that was used by two. */
-static bool excuses(struct sim_world *world, unsigned host, const struct rep_trace *trace)
-{
-	unsigned author = sim_host_of(world, trace->peer);
-
-	(void)host;
-	if (trace->code == REP_TRACE_FORK)
-		return author != SIM_NONE && world->host[author].rollbacks != 0;
-	if (trace->code == REP_TRACE_OP_VIOLATION) /* it had seen what is set aside now */
-		return sim_throws(world, &sim_fault_stolen) || sim_throws(world, &sim_fault_rejoin);
-	return false;
-}
-
-static void on_trace(struct sim_world *world, unsigned host, const struct rep_trace *trace)
-{
-	if ((trace->code == REP_TRACE_CUT_VIOLATION || trace->code == REP_TRACE_EVIDENCE || trace->code == REP_TRACE_REFOLD_BAD) &&
-	    !sim_throws(world, &sim_fault_rubbish) && !world->is_astray)
-		sim_fail(world, host, "3", "alarm among honest nodes: %s", rep_trace_code_name(trace->code));
-}
-
-/* 25: a session by a key before the newest that is registered here is refused. */
-static void frame(struct sim_world *world, unsigned host, uint32_t link, const Terrace__Msg *msg)
-{
-	struct rep_unit_info unit;
-
-	if (msg->m_case != TERRACE__MSG__M_WELCOME || msg->welcome->verdict != TR_VERDICT_OK)
-		return;
-	for (size_t i = world->conn_count; i-- > 0;) {
-		const struct sim_conn *c = &world->conn[i];
-		const struct seat *s = &seats(world)->host[c->child];
-		const struct sim_host *h = &world->host[c->child];
-		const struct tr_key *newest = s->is_other_in ? &s->other.curve : &h->curve;
-
-		if (c->parent_link != link || h->parent != host || !c->parent_open)
-			continue;
-		if (s->use != USE_OLD || memcmp(c->user.b, newest->b, sizeof(newest->b)) == 0 ||
-		    !rep_unit_get(world->host[host].node, h->nid, &unit) || !unit.registered || s->is_lost ||
-		    unit.serial < s->seen[host] || s->seen[host] < 2)
-			return;
-		sim_fail(world, host, "25", "a session with the machine that key %u of %s has replaced", unit.serial, h->name);
-	}
-}
-
-/* 20, 27, 28. */
-static void look(struct sim_world *world, unsigned host)
-{
-	struct rep_unit_info unit;
-	struct rep_log_info log;
-
-	for (unsigned u = 1; u < world->host_count; u++) {
-		struct seat *s = &seats(world)->host[u];
-
-		if (!rep_unit_get(world->host[host].node, world->host[u].nid, &unit) || !unit.registered)
-			unit.serial = 0;
-		if (s->life[host] == world->host[host].restores && unit.serial < s->seen[host])
-			sim_fail(world, host, s->seen[host] != 0 && unit.serial == 0 ? "27" : "28",
-			    "serial of %s went back from %u to %u", world->host[u].name, s->seen[host], unit.serial);
-		s->seen[host] = unit.serial;
-		s->life[host] = world->host[host].restores;
-	}
-	for (size_t i = 0; rep_inspect_log(world->host[host].node, &i, &log);)
-		if (log.aside_from <= log.kept_seq)
-			sim_fail(world, host, "20", "what a checkpoint covers is set aside");
-}
-
-struct hunt { struct sim_world *world; unsigned host; const struct seat *seat; struct tr_nid nid; };
-
-/* Written with the stolen key after it was cut. */
-static void hunt(void *arg, unsigned index, const struct rep_op *op, const struct rep_cause *cause)
-{
-	const struct hunt *h = arg;
-	const struct sim_oracle *o = h->world->oracle;
-	struct rep_cut_info by;
-	struct rep_log_info log;
-	uint64_t ticket = 0;
-
-	(void)index;
-	for (size_t i = 1; i < op->actor.size && op->actor.data[0] == 'w'; i++)
-		ticket = ticket * 10 + (uint64_t)(op->actor.data[i] - '0');
-	if (cause->author.v != h->nid.v || ticket < h->seat->first_bad || ticket > o->write_count ||
-	    !rep_log_of(h->world->host[h->host].node, cause->dot.log, &log) || log.serial != h->seat->cut_serial)
-		return;
-	if (!rep_is_aside(h->world->host[h->host].node, cause->dot, &by))
-		sim_fail(h->world, h->host, "25", "write w%" PRIu64 " by a cut key counts", ticket);
-}
-
-static void rest(struct sim_world *world)
-{
-	for (unsigned u = 1; u < world->host_count; u++) {
-		const struct seat *s = &seats(world)->host[u];
-
-		if (!s->was_cut || s->is_accepted)
-			continue;
-		for (unsigned h = 0; h < world->host_count; h++) {
-			struct hunt job = {world, h, s, world->host[u].nid};
-
-			for (unsigned r = 0; r < world->oracle->rec_count; r++)
-				if (sim_is_over(world, h, world->oracle->rec[r].home))
-					sim_oracle_ops(world, h, r, hunt, &job);
-		}
-	}
+	sim_seats(world)->is_over = true;
 }
 
 static void free_machines(struct sim_world *world)
 {
 	for (unsigned i = 0; i < world->host_count; i++)
-		memview_free(seats(world)->host[i].other.store);
+		memview_free(sim_seats(world)->host[i].other.store);
 }
 
 static struct sim_fault *const FAULTS[] = {&sim_fault_rejoin, &sim_fault_stolen, NULL};
@@ -606,6 +435,6 @@ static const struct sim_action ACTIONS[] = {
     {0},
 };
 static struct sim_part part = {.name = "seat", .faults = FAULTS, .actions = ACTIONS, .begin = begin, .tick = tick, .end = end,
-    .excuses = excuses, .trace = on_trace, .frame = frame, .look = look, .operate = operate, .rest = rest,
+    .excuses = sim_seat_excuses, .trace = sim_seat_trace, .frame = sim_seat_frame, .look = sim_seat_look, .operate = operate, .rest = sim_seat_rest,
     .free = free_machines};
 SIM_PART(part)
