@@ -30,7 +30,6 @@
  * Every log of a domain has an entry in the vector of everyone who writes
  * there, so each author on the path gets its share of incarnations and no
  * more.  The same at every holder: what a parent takes, the next one takes.
- * What was only announced takes up nobody's share.
  */
 static bool has_room(const struct rep_node *node, const struct tr_log_id *id)
 {
@@ -41,7 +40,7 @@ static bool has_room(const struct rep_node *node, const struct tr_log_id *id)
 	TR_ASSERT(authors > 0); /* only logs of units that are known are made */
 	for (const struct rep_log *log = rep_log_first_of_scope(node, id->scope); log != NULL;
 	     log = rep_log_get(node, log->next_in_scope))
-		logs += log->id.author.v == id->author.v && log->id.lane == id->lane && !rep_log_is_empty(log);
+		logs += log->id.author.v == id->author.v && log->id.lane == id->lane;
 	return logs < TR_VECTOR_MAX / authors;
 }
 
@@ -472,10 +471,6 @@ static int keep(struct rep_node *node, struct rep_link *link, struct place *p, c
 	struct rep_log *log = p->row;
 	int rc;
 
-	if (rep_log_is_empty(log) && !has_room(node, &log->id)) {
-		free(p->tip.vec);
-		return TR_E_LIMIT;
-	}
 	/* our own signature in this incarnation, and not here: it was made by this
 	 * node later than its store, or by a copy of it */
 	if (log->id.author.v == node->cert.nid.v && log->id.inc == node->inc)
