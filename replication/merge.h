@@ -40,6 +40,10 @@ bool rep_merge_is_came_field(uint16_t field);
  * Size written; 0: no room. */
 size_t rep_merge_handler_put(
     struct tr_nid nid, struct tr_bytes actor, uint8_t *out, size_t cap);
+/* Adds to such a list of *size bytes; each is there once, in the order of the
+ * bytes, so that who says the same says it alike.  False: no room. */
+bool rep_merge_handler_add(struct tr_nid nid, struct tr_bytes actor,
+    uint8_t *list, size_t *size, size_t cap);
 /* Takes the first off the list; false at its end, or where it is malformed. */
 bool rep_merge_handler_next(
     struct tr_bytes *list, struct tr_nid *nid, struct tr_bytes *actor);

@@ -210,6 +210,41 @@ bool rep_merge_handler_next(
 	return true;
 }
 
+static bool is_before(struct tr_bytes a, struct tr_bytes b)
+{
+	int c = memcmp(a.data, b.data, a.size < b.size ? a.size : b.size);
+
+	return c < 0 || (c == 0 && a.size < b.size);
+}
+
+bool rep_merge_handler_add(struct tr_nid nid, struct tr_bytes actor,
+    uint8_t *list, size_t *size, size_t cap)
+{
+	uint8_t bytes[TR_ACTOR_MAX + HEX_NID + 6], *at = list;
+	struct tr_bytes left = {list, *size}, entry = {bytes, 0}, other;
+	struct tr_nid who;
+
+	entry.size = rep_merge_handler_put(nid, actor, bytes, sizeof(bytes));
+	if (entry.size == 0)
+		return false;
+	while (rep_merge_handler_next(&left, &who, &other)) {
+		struct tr_bytes here = {at, (size_t)(left.data - at)};
+
+		if (here.size == entry.size &&
+		    memcmp(here.data, entry.data, entry.size) == 0)
+			return true;
+		if (is_before(entry, here))
+			break;
+		at += here.size;
+	}
+	if (*size + entry.size > cap)
+		return false;
+	memmove(at + entry.size, at, *size - (size_t)(at - list));
+	memcpy(at, entry.data, entry.size);
+	*size += entry.size;
+	return true;
+}
+
 bool rep_merge_same_actor(struct tr_bytes a, struct tr_bytes b)
 {
 	return a.size == b.size &&

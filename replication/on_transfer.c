@@ -144,26 +144,9 @@ static void read_lists(struct rep_node *node, struct copy *c)
 		c->visits += row.i;
 }
 
-static bool is_told(const struct copy *c, struct tr_nid nid, struct tr_bytes actor)
-{
-	struct tr_bytes list = rep_bytes(c->handlers, c->handlers_size), other;
-	struct tr_nid who;
-
-	while (rep_merge_handler_next(&list, &who, &other))
-		if (who.v == nid.v && rep_merge_same_actor(other, actor))
-			return true;
-	return false;
-}
-
 static bool tell(struct copy *c, struct tr_nid nid, struct tr_bytes actor)
 {
-	size_t size;
-
-	if (is_told(c, nid, actor))
-		return true;
-	size = rep_merge_handler_put(nid, actor, c->handlers + c->handlers_size, sizeof(c->handlers) - c->handlers_size);
-	c->handlers_size += size;
-	return size > 0;
+	return rep_merge_handler_add(nid, actor, c->handlers, &c->handlers_size, sizeof(c->handlers));
 }
 
 /* Who handled it here, or in a home before: none of them may verify it. */
@@ -396,6 +379,30 @@ static int state_to_copy(const struct copy *c)
 	return shown;
 }
 
+static const struct rep_value *said(const struct copy *c, const struct rep_step *s, uint16_t field)
+{
+	for (size_t i = 0; i < s->value_count; i++)
+		if (c->old.values[s->value_first + i].field == field && c->old.values[s->value_first + i].type != REP_VALUE_NONE)
+			return &c->old.values[s->value_first + i];
+	return NULL;
+}
+
+/*
+ * Of a suspension the state below it, which the copy begins with.  Itself, if
+ * nothing is below it or what is has ended, and if it could not be written on top of a
+ * copy: history that came in, and a choice in a conflict, need no reason and no end.
+ */
+static int state_below(const struct copy *c, int shown)
+{
+	int state = rep_merge_step_before(&c->old, shown);
+	const struct rep_step *s = &c->old.steps[shown];
+	const struct rep_value *reason = said(c, s, REP_FIELD_REASON);
+
+	if (state < 0 || !rep_status_is_open(TR_KIND_CASE, c->old.steps[state].status))
+		return shown;
+	return reason != NULL && reason->t.size > 0 && said(c, s, REP_FIELD_UNTIL) != NULL ? state : shown;
+}
+
 static int write_all(struct rep_node *node, const struct rep_write *w, struct copy *c, struct rep_reply *r)
 {
 	int shown = state_to_copy(c), state;
@@ -405,9 +412,7 @@ static int write_all(struct rep_node *node, const struct rep_write *w, struct co
 
 	if (shown < 0)
 		return TR_E_ENDED;
-	state = rep_merge_step_before(&c->old, shown);
-	if (state < 0)
-		state = shown; /* a history that begins suspended */
+	state = state_below(c, shown);
 	rc = write_create(node, w, c, &c->old.steps[state], r);
 	if (rc != 0)
 		return rc; /* nothing was written */

@@ -24,6 +24,7 @@
 
 #define F_CASE_SOURCE 1
 #define F_CASE_SOURCE_ID 2
+#define F_CASE_STATUS 40
 #define F_DIR_ID 1
 #define F_DIR_TARGETS 2
 #define F_DIR_TARGET 3
@@ -192,14 +193,30 @@ static int create(struct rep_node *node, const struct rep_write *w, struct rep_r
 	return rep_write_op(node, op, scope, lane_of(w), r);
 }
 
+static bool has_moved(const struct rep_record *rec)
+{
+	return rec->kind == TR_KIND_CASE && rep_record_status(rec) == REP_CASE_MOVED;
+}
+
+static bool states_move(const struct rep_write *w)
+{
+	const struct rep_value *status = value_of(w, F_CASE_STATUS);
+
+	return status != NULL && status->type == REP_VALUE_INT && status->i == REP_CASE_MOVED;
+}
+
 /* Of a case that moved, one of its moves is stated again. */
 static int resolve(struct rep_node *node, struct rep_op *op, const struct rep_write *w, struct rep_reply *r)
 {
 	struct tr_rec_id id = node->record->id;
 	int rc = rep_change_resolve(op, node->record, w);
 
-	if (rc != 0 || node->record->kind != TR_KIND_CASE || rep_record_status(node->record) != REP_CASE_MOVED)
+	if (rc != 0 || !has_moved(node->record))
 		return rc;
+	if (!states_move(w)) { /* a late step cannot bring it back */
+		rep_on_transfer_gone(node->record, r);
+		return TR_E_ELSEWHERE;
+	}
 	rc = rep_on_transfer_check(node, w, r);
 	if (rc != 0)
 		return rc;
@@ -225,7 +242,7 @@ static int edit(struct rep_node *node, const struct rep_write *w, struct rep_rep
 	int rc;
 
 	r->version = rec->version;
-	if (rep_record_status(rec) == REP_CASE_MOVED && rec->kind == TR_KIND_CASE && w->resolve_group == 0) {
+	if (has_moved(rec) && w->resolve_group != F_CASE_STATUS) {
 		rep_on_transfer_gone(rec, r);
 		return TR_E_ELSEWHERE;
 	}

@@ -7,6 +7,7 @@
  *     wait MS                                 time goes on, for all
  *     skew NODE MS                            a clock that is wrong
  *     put NODE KIND LABEL [home=NODE] [imported] [by=ACTOR] [to=NODE,NODE] FIELD=VALUE ...
+ *     move NODE LABEL NEW UNIT [by=ACTOR] reason=TEXT     a case goes to another home
  *     look NODE LABEL GROUP                   a person looks at a conflict
  *     settle NODE LABEL GROUP FIELD=VALUE ... and decides on what was looked at
  *     policy NODE KIND.FIELD=RULE ... KIND@STATUS=RANK ...
@@ -17,8 +18,9 @@
  *     show NODE LABEL                         root NODE HOME LANE
  *
  * A LABEL is bound to the record that its first put makes; LABEL.NODE for the
- * targets of a directive.  FIELD=VALUE sets, FIELD+=VALUE adds to a set or
- * list, FIELD-=VALUE removes; nothing after = clears.  No blanks in values.
+ * targets of a directive; NEW is the copy that a move makes, if it makes one.
+ * FIELD=VALUE sets, FIELD+=VALUE adds to a set or list, FIELD-=VALUE removes;
+ * nothing after = clears.  No blanks in values.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -30,7 +32,7 @@
 #include "tests/oracle/place.h"
 #include "tests/oracle/show.h"
 
-#define LINE_MAX_BYTES 4096
+#define LINE_MAX_BYTES 16384
 #define WORDS_MAX 64
 #define STICKS_MAX 64
 #define SAW_MAX 32
@@ -180,22 +182,57 @@ static void words(struct put *put, char **word, size_t count)
 
 /* ---- commands ---- */
 
-/* Stamp and clock quality of the newest own op: the clock is an input here. */
-static void print_stamp(unsigned at, const struct tr_rec_id *id)
+/* Of the ops of this record those of the node's present incarnation, one after the other. */
+static bool next_own(unsigned at, const struct tr_rec_id *id, struct rep_ops_cursor *cursor, struct rep_cause *cause)
 {
 	struct place_node *n = &place.n[at];
-	struct rep_ops_cursor cursor = {.started = false};
-	struct rep_cause cause, best = {.dot = {0, 0}};
 	static struct rep_op op;
 	struct rep_self self;
 	uint32_t serial;
 
 	rep_inspect_self(n->node, &self);
-	while (rep_record_op(n->node, &n->view, id, &cursor, &op, &cause, &serial) == 0)
-		if (cause.author.v == n->nid.v && cause.inc == self.inc && cause.dot.seq > best.dot.seq)
-			best = cause;
-	printf(",\"hlc\":%" PRIu64 ",\"clock\":%u,\"inc\":%" PRIu64 ",\"seq\":%" PRIu64, best.hlc.v, (unsigned)best.clockq,
-	    best.inc, best.dot.seq);
+	while (rep_record_op(n->node, &n->view, id, cursor, &op, cause, &serial) == 0)
+		if (cause->author.v == n->nid.v && cause->inc == self.inc)
+			return true;
+	return false;
+}
+
+/* Place in its log of the newest own op of each record. */
+static void look_around(unsigned at, uint64_t newest[LABELS_MAX])
+{
+	struct rep_cause cause;
+
+	memset(newest, 0, LABELS_MAX * sizeof(newest[0]));
+	for (size_t i = 0; i < labels.count; i++) {
+		struct rep_ops_cursor cursor = {.started = false};
+
+		while (next_own(at, &labels.item[i].id, &cursor, &cause))
+			if (cause.dot.seq > newest[i])
+				newest[i] = cause.dot.seq;
+	}
+}
+
+/* What the command wrote: stamps, clock quality and places in logs are an input of who compares. */
+static void print_made(unsigned at, const uint64_t newest[LABELS_MAX])
+{
+	struct rep_cause cause;
+	bool more = false;
+
+	printf(",\"made\":[");
+	for (size_t i = 0; i < labels.count; i++) {
+		struct rep_ops_cursor cursor = {.started = false};
+
+		while (next_own(at, &labels.item[i].id, &cursor, &cause)) {
+			if (cause.dot.seq <= newest[i])
+				continue;
+			printf("%s{\"label\":\"%s\"", more ? "," : "", labels.item[i].name);
+			show_hex("id", labels.item[i].id.b, sizeof(labels.item[i].id.b));
+			printf(",\"hlc\":%" PRIu64 ",\"clock\":%u,\"inc\":%" PRIu64 ",\"seq\":%" PRIu64 "}", cause.hlc.v,
+			    (unsigned)cause.clockq, cause.inc, cause.dot.seq);
+			more = true;
+		}
+	}
+	printf("]");
 }
 
 static void bind_targets(unsigned at, const char *label, const struct tr_rec_id *directive)
@@ -204,8 +241,6 @@ static void bind_targets(unsigned at, const char *label, const struct tr_rec_id 
 	size_t n = rep_find_directive(&place.n[at].view, directive, NULL, ids, PLACE_NODES);
 
 	labels_add(&labels, label, directive, TR_KIND_DIRECTIVE);
-	show_hex("directive", directive->b, sizeof(directive->b));
-	printf(",\"records\":[");
 	for (size_t i = 0; i < n; i++) {
 		char name[LABEL_MAX + 4];
 		int rc = rep_record_find(&record, &place.n[at].view, &ids[i]);
@@ -213,35 +248,31 @@ static void bind_targets(unsigned at, const char *label, const struct tr_rec_id 
 		TR_ASSERT(rc == 0);
 		(void)snprintf(name, sizeof(name), "%s.%u", label, show_node(&place, record.scope));
 		labels_add(&labels, name, &ids[i], record.kind);
-		printf("%s{\"label\":\"%s\"", i != 0 ? "," : "", name);
-		show_hex("id", ids[i].b, sizeof(ids[i].b));
-		print_stamp(at, &ids[i]);
-		printf("}");
 	}
-	printf("]");
 }
 
 static void write_and_answer(unsigned at, struct put *put)
 {
 	struct rep_event event = {.kind = REP_EV_WRITE, .write = &put->write};
 	struct rep_reply *r = &place.n[at].reply;
+	uint64_t newest[LABELS_MAX];
 
+	look_around(at, newest);
 	place_step(&place, at, &event);
 	printf("{\"rc\":\"%s\"", r->rc == 0 ? "" : tr_err_code(r->rc));
 	if (r->rc != 0)
 		printf(",\"why\":%d", (int)r->why);
 	if (r->rc == 0 && put->write.target_count > 0) {
 		bind_targets(at, put->label, &r->directive_id);
+		show_hex("directive", r->directive_id.b, sizeof(r->directive_id.b));
 	} else if (r->rc == 0) {
-		if (r->created) {
+		if (r->created && labels_of(&labels, &r->id) == NULL)
 			labels_add(&labels, put->label, &r->id, put->write.kind);
-			show_hex("id", r->id.b, sizeof(r->id.b));
-		}
 		printf(",\"created\":%s,\"unchanged\":%s,\"version\":%u", r->created ? "true" : "false",
 		    r->unchanged ? "true" : "false", r->version);
-		if (!r->unchanged)
-			print_stamp(at, &r->id);
 	}
+	if (r->rc == 0)
+		print_made(at, newest);
 	printf("}\n");
 }
 
@@ -269,6 +300,17 @@ static void do_put(char **word, size_t count)
 	if (put.write.kind == 0)
 		bad("no such kind", word[2]);
 	words(&put, word + 4, count - 4);
+	write_and_answer(node_of(word[1]), &put);
+}
+
+static void do_move(char **word, size_t count)
+{
+	static struct put put;
+
+	begin_put(&put, word[2]);
+	put.label = word[3];
+	put.write.move_to = place.n[node_of(word[4])].nid;
+	words(&put, word + 5, count - 5);
 	write_and_answer(node_of(word[1]), &put);
 }
 
@@ -449,7 +491,7 @@ static void command(char *line)
 		const char *name;
 		size_t least;
 		void (*run)(char **word, size_t count);
-	} commands[] = {{"wait", 2, do_time}, {"skew", 3, do_time}, {"put", 4, do_put}, {"look", 4, do_look},
+	} commands[] = {{"wait", 2, do_time}, {"skew", 3, do_time}, {"put", 4, do_put}, {"move", 5, do_move}, {"look", 4, do_look},
 	    {"settle", 4, do_settle}, {"sync", 2, do_sync}, {"write", 4, do_stick}, {"read", 3, do_stick},
 	    {"backup", 2, do_store}, {"restore", 2, do_store}, {"swap", 2, do_store},
 	    {"show", 3, do_show},

@@ -3,6 +3,7 @@
 knows the set of ops that its author had; everything else is computed from these sets at the moment
 of the question (rules.py).  Nothing is folded, nothing is kept up to date.
 """
+import moves
 from canon import FIELD as NUMBER, Canon, root
 from rules import (alive, candidates, CAPS, cells, check, creator, decided_by, elements, FIELDS, FIRST, given, is_shown, items,
                    LEVEL, NODES, Op, PARENT, percent_of, Policy, Record, Refused, rule_of, under, WHY, winner)
@@ -25,10 +26,11 @@ class Tree:
         self.known[op.author].add(op.number)
         self.made.append(op)
 
-    def op(self, node, record, creates, by, imported, values):
+    def op(self, node, record, creates, by, imported, values, move=False):
         """A checked op on top of all that the node has."""
         ops = self.ops(node, record)
         op = Op(self.count + 1, node, record, creates, by, imported, values, {o.number for o in ops})
+        op.copies, op.transfers = move and creates, move and not creates
         op.status = given(op, "status") or (FIRST[record.kind] if creates else None)
         for field, _, value in values:
             if FIELDS[record.kind][field][0] == "count":
@@ -68,12 +70,17 @@ class Tree:
             op = self.op(node, record, True, by, False, values)
             self.records[record.label] = record
             self.add(op)
-        return {"rc": "", "records": {f"{label}.{target}" for target in to}}
+        return {"rc": ""}
+
+    def shown_step(self, node, record, ops):
+        return winner(alive(ops), "flow", record.kind, self.policy_of(node))
 
     def edit(self, node, record, values, imported, by):
         ops = self.ops(node, record)
         if not ops:
             raise Refused("TR-E-NOREC")
+        if any(op.transfers for op in ops):
+            raise Refused("TR-E-ELSEWHERE")
         kept = self.changes(node, record, ops, values)
         if kept:
             self.add(self.op(node, record, False, by, imported, kept))
@@ -125,16 +132,29 @@ class Tree:
         try:
             if not self.ops(node, record):
                 raise Refused("TR-E-NOREC")
+            if group != "status" and any(op.transfers for op in self.ops(node, record)):
+                raise Refused("TR-E-ELSEWHERE")
             if len(now) < 2:
                 raise Refused("TR-E-NOREC")
             if not now <= self.looked:
                 raise Refused("TR-E-MOVED")
             if any(FIELDS[record.kind][f][1] != group for f, _, _ in values):
                 raise Refused("TR-E-FIELD")
-            self.add(self.op(node, record, False, by, False, values))
+            if any(op.transfers for op in self.ops(node, record)):
+                moves.settle(self, node, record, values, by)
+            else:
+                self.add(self.op(node, record, False, by, False, values))
         except Refused as no:
             return {"rc": no.code, "why": WHY[no.why]}
         return {"rc": "", "created": False, "unchanged": False, "version": len(self.ops(node, record))}
+
+    def move(self, node, label, name, unit, values, by=""):
+        self.made = []
+        try:
+            new = moves.move(self, node, self.records[label], name, unit, next((v for f, _, v in values if f == "reason"), None), by)
+        except Refused as no:
+            return {"rc": no.code, "why": WHY[no.why]}
+        return {"rc": "", "created": True, "unchanged": False, "version": len(self.ops(node, new))}
 
     def known_as(self, op, hlc, clock, inc, seq):
         """The clock, the incarnation and the place in the log are inputs: they come with the answer."""
@@ -276,6 +296,7 @@ class Tree:
             rows = self.rows(ops, field, rule)
             if rows:
                 answer["rows"][field] = rows
+        answer["late"] = sorted([op.author, op.inc, op.seq, op.hlc] for op in moves.late(ops))
         answer["hash"] = self.canon(node, record).hash().hex()
         return answer
 

@@ -4,9 +4,10 @@ docs/protocol.md section 5, docs/records.md and the tables of the record kinds; 
 with the core.
 """
 
-from canon import content, item_key
+from canon import NID, content, item_key
 
 PARENT = [None, 0, 0, 1, 1, 2]
+PATH = ["9", "9/1", "9/2", "9/1/3", "9/1/4", "9/2/5"]
 LEVEL = [0, 1, 1, 2, 2, 2]
 NODES = range(len(PARENT))
 
@@ -14,9 +15,11 @@ LEAF = {"INTAKE", "HANDLE", "ROSTER"}
 STREET = LEAF | {"COMMAND", "SUPERVISE", "DIRECT", "IMPORT"}
 CAPS = [STREET, STREET, STREET, LEAF, LEAF, LEAF]
 
-WHY = {"": 0, "cap": 1, "step": 2, "same-person": 3, "fixed": 5, "field": 7, "reason": 8, "target": 9, "import": 11}
+WHY = {"": 0, "cap": 1, "step": 2, "same-person": 3, "fixed": 5, "field": 7, "reason": 8, "target": 9, "import": 11,
+       "moved": 12, "both": 13, "ended": 14, "home": 15}
 CODE = {"cap": "TR-E-AUTH", "import": "TR-E-AUTH", "target": "TR-E-AUTH", "step": "TR-E-STEP", "same-person": "TR-E-STEP", "reason": "TR-E-STEP",
-        "fixed": "TR-E-EXISTS", "field": "TR-E-TYPE"}
+        "fixed": "TR-E-EXISTS", "field": "TR-E-TYPE", "moved": "TR-E-ELSEWHERE", "both": "TR-E-AUTH", "ended": "TR-E-ENDED",
+        "home": "TR-E-HOME"}
 
 # kind -> field -> (rule, group)
 FIELDS = {
@@ -30,6 +33,8 @@ FIELDS = {
         "limit_value": ("auth", "assignment"), "limit_unit": ("auth", "assignment"), "due_at": ("auth", "assignment"),
         "status": ("flow", "status"), "at": ("flow", "status"), "role": ("flow", "status"), "reason": ("flow", "status"),
         "applicant": ("flow", "status"), "approver": ("flow", "status"), "until": ("flow", "status"),
+        "moved_to": ("flow", "status"), "moved_unit": ("flow", "status"), "moved_path": ("flow", "status"),
+        "moved_from": ("fixed", "came"), "from_unit": ("fixed", "came"), "from_path": ("fixed", "came"), "handled_by": ("fixed", "came"),
         "duplicate_of": ("ask", "duplicate_of"), "parent_case": ("ask", "parent_case"),
         "campaign": ("set", None), "notes": ("list", None), "visits": ("count", None),
     },
@@ -45,16 +50,18 @@ FIELDS = {
     },
 }
 NUMBERS = {"code_version", "satisfaction", "lat", "lon", "limit_value", "due_at", "at", "until", "visits", "valid_from", "valid_until", "percent"}
+MACHINE = {"moved_to", "moved_unit", "moved_path", "moved_from", "from_unit", "from_path", "handled_by"}   # nobody writes them by hand
 CREATOR = {"case": "INTAKE", "staff": "ROSTER", "directive": "DIRECT"}
 FIRST = {"case": "reported", "staff": None, "directive": "issued"}
 
 RANK = {
     "case": {"reported": 10, "filed": 20, "returned": 25, "dispatched": 30, "suspended": 35, "handling": 40, "rework": 45, "handled": 50,
-             "self_handled": 50, "verified": 55, "closed": 60, "duplicate": 65, "reopened": 70, "voided": 80},
+             "self_handled": 50, "verified": 55, "closed": 60, "duplicate": 65, "reopened": 70, "voided": 80,
+             "moved": 90},
     "directive": {"issued": 10, "acknowledged": 20, "accepted": 30, "declined": 35, "done": 50, "sent_back": 55, "confirmed": 60,
                   "withdrawn": 80, "superseded": 80},
 }
-CLOSED = {"closed", "duplicate", "voided"}
+CLOSED = {"closed", "duplicate", "voided", "moved"}
 CASE_STEPS = {
     ("reported", "filed"), ("filed", "dispatched"), ("dispatched", "handling"), ("handling", "handled"), ("handled", "verified"),
     ("verified", "closed"), ("reported", "voided"), ("reported", "duplicate"), ("dispatched", "returned"), ("returned", "dispatched"),
@@ -99,6 +106,7 @@ class Op:
         self.restores = False       # brought back a state: its author handled nothing
         self.status = None          # the step that it makes
         self.cells = {}             # count fields: running total of its author
+        self.transfers = self.copies = False   # a case goes to another home; it came from one
 
     def dot(self, group="status"):
         """Its place; of two branches of one log, which have two ops for one place, what tells them apart."""
@@ -145,7 +153,7 @@ def order(rule, kind, policy, group):
     ground = ("nearest to the ground", lambda op: level(op.author))
     time = ("the later one", lambda op: op.hlc)
     clock = ("a clock that was set", lambda op: op.clock > 0)
-    rank = ("rank of the status", lambda op: ranks[op.status])
+    rank = ("rank of the status", lambda op: (op.status == "moved", ranks[op.status]))   # no policy ranks above a move
     author = ("order of authors", lambda op: op.dot(group))
     return {"fixed": [root, time, author], "auth": [root, time, author], "ground": [ground, time, author],
             "flow": [rank, root, time, author], "lww": [clock, time, root, author], "ask": [clock, time, root, author]}[rule]
@@ -162,7 +170,7 @@ def decided_by(ops, rule, kind, policy, group):
         return "the only value"
     keys = order(rule, kind, policy, group)
     first, second = sorted(ops, key=lambda op: [key(op) for _, key in keys])[:-3:-1]
-    return next(name for name, key in keys if key(first) != key(second))
+    return next((name for name, key in keys if key(first) != key(second)), keys[-1][0])   # of two that say the same: the last
 
 
 def unseen(ops):
@@ -228,9 +236,60 @@ def given(op, field):
     return next((v for f, _, v in op.values if f == field), None)
 
 
+def check_both(op, unit, path, same_home):
+    """Who moves a case stands over both homes, and is neither.  It holds one record; of the other home the op says the path."""
+    if int(unit) == op.record.home and not same_home:
+        raise rule_of("home")
+    if op.author == op.record.home or not path.startswith(PATH[op.author] + "/"):
+        raise rule_of("both")
+    if "COMMAND" not in CAPS[op.author]:
+        raise rule_of("cap")
+
+
+def check_transfer(op, ops):
+    """It goes elsewhere.  Of two copies of one case, one may go to the other."""
+    check_both(op, given(op, "moved_unit"), given(op, "moved_path"), any(o.copies for o in ops))
+    if not given(op, "reason"):
+        raise rule_of("reason")
+    if any(o.transfers for o in ops):
+        op.restores = True
+        side = alive(ops)
+        if len(side) < 2 or not any(o.transfers and given(o, "moved_to") == given(op, "moved_to") for o in side):
+            raise rule_of("moved")
+    elif winner(alive(ops), "flow", "case").status in CLOSED:
+        raise rule_of("ended")
+
+
+def check_copy(op):
+    check_both(op, given(op, "from_unit"), given(op, "from_path"), False)
+    op.restores = True   # who wrote it did not handle it
+    if op.status in CLOSED:
+        raise rule_of("ended")
+
+
+def handler(author, actor):
+    """As handled_by says it."""
+    return f"{NID + author:016x}{len(actor.encode())}:{actor};"
+
+
+def entries(text):
+    """Nid in 16 digits, length of the actor, ':', the actor, ';'."""
+    found = []
+    while text:
+        size = 16 + text[16:].index(":") + 1 + int(text[16:16 + text[16:].index(":")]) + 1
+        found.append(text[:size])
+        text = text[size:]
+    return found
+
+
+def handled_before(op, ops):
+    """In a former home, by the same person of the same unit."""
+    return any(handler(op.author, op.actor) in entries(given(o, "handled_by") or "") for o in ops if o.copies)
+
+
 def check_authority(op, ops):
     kind, caps = op.record.kind, set()
-    if op.creates:
+    if op.creates and not op.copies:
         caps.add(CREATOR[kind])
     commands = any(FIELDS[kind][f][0] == "auth" for f, _, _ in op.values)
     if kind == "case" and commands:
@@ -276,8 +335,9 @@ def check_case_step(op, ops, shown):
         raise rule_of("reason")
     if goes == "suspended" and given(op, "until") is None:
         raise rule_of("reason")
-    if goes == "verified" and any(o.status in ("handled", "self_handled") and o.author == op.author and o.actor == op.actor
-                                  and not o.imported and not o.restores for o in ops):
+    if goes == "verified" and (handled_before(op, ops) or any(
+            o.status in ("handled", "self_handled") and o.author == op.author and o.actor == op.actor
+            and not o.imported and not o.restores for o in ops)):
         raise rule_of("same-person")
 
 
@@ -307,6 +367,8 @@ def check_choice(op, ops):
 
 def check_step(op, ops):
     kind = op.record.kind
+    if op.status == "moved":   # said by a transfer only, not even by imported history
+        raise rule_of("step")
     if op.creates:
         if op.status != FIRST[kind] and not op.imported:
             raise rule_of("step")
@@ -333,12 +395,19 @@ def check_units(op):
 
 def check(op, ops):
     fields = {f for f, _, _ in op.values}
+    if op.transfers:
+        return check_transfer(op, ops)
+    if any(o.transfers for o in ops):
+        raise rule_of("moved")
     if op.imported and "IMPORT" not in CAPS[op.author]:
         raise rule_of("import")
     flow = {f for f in fields if FIELDS[op.record.kind][f][0] == "flow"} - {"at"}
     if flow and not op.creates and "status" not in fields:
         raise rule_of("field")
     check_authority(op, ops)
-    if op.status is not None:
+    if op.copies:
+        check_copy(op)
+    elif op.status is not None:
         check_step(op, ops)
     check_units(op)
+    return None

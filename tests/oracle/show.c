@@ -43,6 +43,14 @@ uint8_t labels_kind(const struct labels *l, const char *name)
 	return i < l->count ? l->item[i].kind : 0;
 }
 
+const char *labels_of(const struct labels *l, const struct tr_rec_id *id)
+{
+	for (size_t i = 0; i < l->count; i++)
+		if (memcmp(l->item[i].id.b, id->b, sizeof(id->b)) == 0)
+			return l->item[i].name;
+	return NULL;
+}
+
 unsigned show_node(const struct place *p, struct tr_nid nid)
 {
 	for (unsigned i = 0; i < PLACE_NODES; i++)
@@ -75,11 +83,12 @@ static void value(const struct scene *s, const struct rep_value *v)
 	} else if (f->type == REP_TYPE_TEXT) {
 		text(v->t);
 	} else if (f->type == REP_TYPE_ID) {
-		size_t i = 0;
+		struct tr_rec_id id;
+		const char *name;
 
-		while (i < s->l->count && memcmp(s->l->item[i].id.b, v->t.data, 16) != 0)
-			i++;
-		printf("\"%s\"", i < s->l->count ? s->l->item[i].name : "?");
+		memcpy(id.b, v->t.data, sizeof(id.b));
+		name = labels_of(s->l, &id);
+		printf("\"%s\"", name != NULL ? name : "?");
 	} else if (f->type == REP_TYPE_UNITS) {
 		printf("\"");
 		for (size_t k = 0; k + 8 <= v->t.size; k += 8)
@@ -201,6 +210,26 @@ static void fields(const struct scene *s)
 	printf("}");
 }
 
+/* What was written to a case that had moved. */
+static void late(const struct scene *s, const struct rep_node *node)
+{
+	struct rep_ops_cursor cursor = {.started = false};
+	static struct rep_op op;
+	struct rep_cause cause;
+	uint32_t serial;
+	bool more = false;
+	int rc;
+
+	printf(",\"late\":[");
+	while ((rc = rep_record_late(node, s->view, s->rec, &cursor, &op, &cause, &serial)) == 0) {
+		printf("%s[%u,%" PRIu64 ",%" PRIu64 ",%" PRIu64 "]", more ? "," : "", show_node(s->p, cause.author), cause.inc,
+		    cause.dot.seq, cause.hlc.v);
+		more = true;
+	}
+	TR_ASSERT(rc == TR_E_NOTFOUND);
+	printf("]");
+}
+
 void show_record(const struct place *p, unsigned at, const struct labels *l, const struct tr_rec_id *id,
     struct rep_record *rec)
 {
@@ -218,6 +247,7 @@ void show_record(const struct place *p, unsigned at, const struct labels *l, con
 	    rec->violations);
 	steps(&s);
 	fields(&s);
+	late(&s, p->n[at].node);
 	rc = rep_record_state_hash(rec, s.view, &hash);
 	TR_ASSERT(rc == 0);
 	show_hex("hash", hash.b, sizeof(hash.b));

@@ -20,6 +20,7 @@ struct labels {
 void labels_add(struct labels *l, const char *name, const struct tr_rec_id *id, uint8_t kind);
 const struct tr_rec_id *labels_id(const struct labels *l, const char *name); /* NULL if unknown */
 uint8_t labels_kind(const struct labels *l, const char *name);               /* 0 if unknown */
+const char *labels_of(const struct labels *l, const struct tr_rec_id *id);   /* NULL if unknown */
 
 /* Number of a node. */
 unsigned show_node(const struct place *p, struct tr_nid nid);

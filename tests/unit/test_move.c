@@ -290,6 +290,29 @@ static void handler_lists_are_hostile(void **state)
 	assert_false(rep_merge_handler_next(&list, &nid, &actor));
 }
 
+/* Whoever came first: the list is the same, and has nobody twice. */
+static void handler_lists_have_an_order(void **state)
+{
+	static const struct { uint64_t nid; const char *actor; } who[] = {{2, "li"}, {1, "wang"}, {2, ""}, {1, "an"}};
+	static const char all[] = "00000000000000012:an;00000000000000014:wang;00000000000000020:;00000000000000022:li;";
+	uint8_t list[sizeof(all) - 1];
+
+	(void)state;
+	for (size_t first = 0; first < 4; first++) {
+		size_t size = 0;
+
+		for (size_t i = 0; i < 8; i++) {
+			size_t k = (first + 3 * i) % 4;
+
+			assert_true(rep_merge_handler_add((struct tr_nid){who[k].nid},
+			    (struct tr_bytes){(const uint8_t *)who[k].actor, strlen(who[k].actor)}, list, &size, sizeof(list)));
+		}
+		assert_int_equal(size, sizeof(list));
+		assert_memory_equal(list, all, sizeof(list));
+		assert_false(rep_merge_handler_add((struct tr_nid){3}, (struct tr_bytes){NULL, 0}, list, &size, sizeof(list)));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -301,6 +324,7 @@ int main(void)
 	    cmocka_unit_test(who_handled_there_cannot_verify_here),
 	    cmocka_unit_test(what_arrives_is_judged),
 	    cmocka_unit_test(handler_lists_are_hostile),
+	    cmocka_unit_test(handler_lists_have_an_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -174,6 +174,27 @@ static void only_who_stands_over_the_new_home_goes_along(void **state)
 	}
 }
 
+/* Imported history needs no reason and no end; a step on top of a copy would. */
+static void a_suspension_without_an_end_goes_along(void **state)
+{
+	static const int64_t bad[] = {REP_CASE_CLOSED, REP_CASE_VOIDED, REP_CASE_MOVED};
+	struct rep_value suspended = num(STATUS, REP_CASE_SUSPENDED);
+	struct rig r;
+	struct tr_rec_id id = begin(&r), copy;
+
+	(void)state;
+	assert_int_equal(put(&r, (struct rep_write){.has_id = true, .id = id, .flags = TR_OPF_IMPORTED, .values = &suspended,
+			     .value_count = 1}), 0);
+	assert_int_equal(transfer(&r, &id, r.party[RIG_OTHER].nid), 0);
+	copy = r.reply.id;
+	assert_int_equal(rep_record_status(load(&r, &copy)), REP_CASE_SUSPENDED);
+	assert_int_equal(load(&r, &copy)->step_count, 1);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(edit(&r, &copy, num(STATUS, bad[i]), "li"), TR_E_STEP);
+	assert_int_equal(edit(&r, &copy, num(STATUS, REP_CASE_DISPATCHED), "li"), 0);
+	rig_end(&r);
+}
+
 static void a_move_on_top_of_something_else_is_refused(void **state)
 {
 	struct rep_value reason = val(REASON, "across the road");
@@ -414,6 +435,34 @@ static void of_two_moves_one_remains(void **state)
 	}
 }
 
+/* No late step brings it back, and nothing else of it is settled here any more. */
+static void only_a_move_settles_a_move(void **state)
+{
+	struct rep_value values[2] = {num(STATUS, REP_CASE_REPORTED), val(REASON, "it is ours")}, title = val(TITLE, "a hole");
+	struct rep_write w = {.has_id = true, .resolve_group = STATUS, .values = values, .value_count = 2};
+	struct tr_dot saw[2];
+	struct street s;
+	struct rig r;
+
+	(void)state;
+	begin_street(&s, &r);
+	assert_int_equal(transfer(&r, &s.id, r.party[RIG_OTHER].nid), 0);
+	street_moves(&s);
+	w.id = s.id;
+	w.saw = saw;
+	for (uint16_t i = 0; i < load(&r, &s.id)->step_count; i++)
+		if (load(&r, &s.id)->steps[i].status == REP_CASE_MOVED)
+			saw[w.saw_count++] = load(&r, &s.id)->steps[i].dot;
+	assert_int_equal(w.saw_count, 2);
+	assert_int_equal(put(&r, w), TR_E_ELSEWHERE);
+	assert_true(r.reply.unit.v != 0);
+	w.resolve_group = TITLE;
+	w.values = &title;
+	w.value_count = 1;
+	assert_int_equal(put(&r, w), TR_E_ELSEWHERE);
+	rig_end(&r);
+}
+
 /* A copy that is done with stays as it is. */
 static void a_copy_that_is_closed_stays(void **state)
 {
@@ -441,11 +490,13 @@ int main(void)
 	    cmocka_unit_test(the_newest_notes_go_along),
 	    cmocka_unit_test(campaigns_and_visits_go_along),
 	    cmocka_unit_test(only_who_stands_over_the_new_home_goes_along),
+	    cmocka_unit_test(a_suspension_without_an_end_goes_along),
 	    cmocka_unit_test(a_move_on_top_of_something_else_is_refused),
 	    cmocka_unit_test(no_case_goes_to_a_closed_unit),
 	    cmocka_unit_test(a_unit_is_closed_with_a_reason_by_one_above),
 	    cmocka_unit_test(a_lost_copy_comes_back_under_its_id),
 	    cmocka_unit_test(of_two_moves_one_remains),
+	    cmocka_unit_test(only_a_move_settles_a_move),
 	    cmocka_unit_test(a_copy_that_is_closed_stays),
 	};
 
