@@ -78,7 +78,6 @@ struct td_engine {
 	struct engine_watcher *watchers;
 	size_t watcher_count, watcher_cap;
 
-	bool is_rekeyed;          /* the new key has its certificate: change over */
 	bool is_full, is_warned;
 	int64_t full_until_ms; /* mono; no new lines before, a commit did not fit */
 	bool is_dead;             /* fatal was called */

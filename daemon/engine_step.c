@@ -161,7 +161,6 @@ static void carry_out(struct td_engine *engine, const struct rep_effect *effect)
 	case REP_FX_ALLOW: td_engine_allow(engine, &effect->key, effect->allow); break;
 	case REP_FX_REPLY: on_reply(engine, &effect->reply); break;
 	case REP_FX_TRACE: td_engine_trace(engine, &effect->trace); break;
-	case REP_FX_REKEYED: engine->is_rekeyed = true; break; /* when the loop is back */
 	case REP_FX_BUNDLE: on_bundle(engine, effect->bytes); break;
 	}
 }

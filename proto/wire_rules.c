@@ -130,12 +130,6 @@ static const struct wire_rule enroll_ok[] = {
     BYTES(3, HASH, HASH),
     TEXT(4, TR_NOTE_MAX),
 };
-static const struct wire_rule rotate[] = {
-    BYTES_MUST(1, 1, TR_CERT_REQ_BYTES_MAX),
-    BYTES_MUST(2, SIG, SIG),
-    BYTES_MUST(3, SIG, SIG),
-    NUMBER_MUST(4, 1, UINT32_MAX),
-};
 static const struct wire_rule evidence[] = {
     NUMBER_MUST(1, TR_EVIDENCE_CERTS, TR_EVIDENCE_CERTS),
     BYTES_MUST(2, 1, TR_CERT_BYTES_MAX),
@@ -185,7 +179,6 @@ static const struct wire_rules all[] = {
     OF(enroll, enroll),
     OF(enroll_ok, enroll_ok),
     OF(bye, bye),
-    OF(rotate, rotate),
     OF(evidence, evidence),
     OF(bundle_head, bundle_head),
     OF(bundle_tail, bundle_tail),

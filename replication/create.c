@@ -135,9 +135,6 @@ int rep_create(struct rep_node **out, const struct rep_conf *conf, const struct 
 	node->record->policy = &node->policy;
 	node->keys = conf->keys;
 	node->profile = conf->profile;
-	node->has_pending = conf->pending != NULL;
-	if (conf->pending != NULL)
-		node->pending = *conf->pending;
 	node->version = conf->version;
 	node->proto_min = conf->proto_min != 0 ? conf->proto_min : TR_PROTO_MIN;
 	node->proto_max = conf->proto_max != 0 ? conf->proto_max : TR_PROTO_MAX;

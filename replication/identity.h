@@ -60,15 +60,6 @@ size_t rep_cert_issue_by_root(const struct rep_cert *cert, const struct rep_sign
 size_t rep_cert_countersign(struct tr_bytes signed_cert, const struct rep_sign_keys *registrar,
     uint32_t registrar_serial, uint8_t *out, size_t cap);
 
-/*
- * A node's key vouches for the one that follows it: over zone, nid, serial and
- * the three new keys of `next`.  The signature goes into the certificate.
- */
-void rep_cert_rekey_sign(const struct rep_cert *next, const struct rep_sign_keys *keys, uint8_t sig[static 64]);
-size_t rep_cert_put_rekey(struct tr_bytes signed_cert, const uint8_t sig[static 64], uint8_t *out, size_t cap);
-/* The certificate has such a signature by the key of `prev`, which has the same nid and a lower serial. */
-bool rep_cert_rekey_ok(struct tr_bytes signed_cert, const struct rep_cert *prev);
-
 /* Structure only, no signature: `registered` is what it claims.  0; TR_E_INPUT, TR_E_LIMIT, TR_E_UTF8. */
 TR_MUST_CHECK int rep_cert_decode(struct tr_bytes signed_cert, struct rep_cert *out);
 /*

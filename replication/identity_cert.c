@@ -11,7 +11,6 @@
 
 #define PURPOSE_CERT      "terrace/cert/1"
 #define PURPOSE_REGISTRAR "terrace/registrar/1"
-#define PURPOSE_REKEY     "terrace/rekey/1"
 
 enum { ALG_ED25519 = 1, SIG_SIZE = 64, ROOT_SIG_SIZE = 1 + SIG_SIZE };
 enum { ROOT_SIGS_MAX = 3 };
@@ -385,53 +384,6 @@ static int verify_registrar(const struct parts *parts,
 		   parts->registrar_sig.data, &top->sign_pk)
 	    ? 0
 	    : TR_E_FORGED;
-}
-
-/* --- the key before --- */
-
-enum { REKEY_SIZE = 8 + 8 + 4 + 3 * 32 };
-
-static void fill_rekey(const struct rep_cert *next, uint8_t out[static REKEY_SIZE])
-{
-	wire_put_le64(out, next->zone);
-	wire_put_le64(out + 8, next->nid.v);
-	wire_put_le32(out + 16, next->serial);
-	memcpy(out + 20, next->sign_pk.b, 32);
-	memcpy(out + 52, next->curve_pk.b, 32);
-	memcpy(out + 84, next->seal_pk.b, 32);
-}
-
-void rep_cert_rekey_sign(const struct rep_cert *next, const struct rep_sign_keys *keys, uint8_t sig[static 64])
-{
-	uint8_t bytes[REKEY_SIZE];
-
-	fill_rekey(next, bytes);
-	rep_sign(PURPOSE_REKEY, (struct tr_bytes){bytes, sizeof(bytes)}, keys->sk, sig);
-}
-
-size_t rep_cert_put_rekey(struct tr_bytes signed_cert, const uint8_t sig[static 64], uint8_t *out, size_t cap)
-{
-	struct parts parts;
-
-	if (split(signed_cert, &parts) != 0)
-		return 0;
-	parts.prev_key_sig = (struct tr_bytes){sig, SIG_SIZE};
-	return encode_parts(&parts, out, cap);
-}
-
-bool rep_cert_rekey_ok(struct tr_bytes signed_cert, const struct rep_cert *prev)
-{
-	uint8_t bytes[REKEY_SIZE];
-	struct rep_cert next;
-	struct parts parts;
-
-	if (split(signed_cert, &parts) != 0 || decode_cert(parts.cert, &next) != 0 ||
-	    parts.prev_key_sig.size != SIG_SIZE || next.nid.v != prev->nid.v ||
-	    next.zone != prev->zone || next.serial <= prev->serial)
-		return false;
-	fill_rekey(&next, bytes);
-	return rep_sign_verify(PURPOSE_REKEY, (struct tr_bytes){bytes, sizeof(bytes)},
-	    parts.prev_key_sig.data, &prev->sign_pk);
 }
 
 /* --- the chain --- */

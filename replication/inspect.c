@@ -40,7 +40,6 @@ void rep_inspect_self(const struct rep_node *node, struct rep_self *out)
 	out->is_fenced = node->is_fenced;
 	out->is_revoked = node->is_cut;
 	out->newest_serial = self->cert.registered ? self->cert.serial : node->cert.serial;
-	out->rekeying = node->has_pending;
 	out->aside_ops = aside_of(node, self);
 	out->profile = node->profile;
 	out->root_hash = node->root_hash;

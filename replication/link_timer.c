@@ -34,7 +34,6 @@ void rep_link_dial(struct rep_node *node, struct rep_link *link)
 	struct rep_effect fx = {.kind = REP_FX_DIAL, .link = REP_LINK_UP};
 
 	pin(node, link, &fx);
-	fx.by_pending = link->by_pending = link->by_pending && node->has_pending;
 
 	rep_link_profile(link, node->profile);
 	link->tries++;

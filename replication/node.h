@@ -229,11 +229,8 @@ struct rep_link {
 	uint8_t invite_id[TR_TOKEN_ID_SIZE];
 	uint32_t evidence_epoch;  /* of the session in which evidence was sent; */
 	uint32_t cut_epoch;       /* ... the child's former keys were found to be cut; */
-	uint32_t rekey_epoch;     /* ... a certificate for a new key was asked for */
-	uint32_t serial_max;      /* highest own serial that the parent has heard of */
 	uint32_t knows_serial;    /* a child: highest registered serial of ours that it knows */
 	bool was_equal;           /* both ends held the same when this session began */
-	bool by_pending;          /* the next dial is made with the new key that waits for its certificate */
 	bool by_former;           /* ... expects the parent's key before its newest */
 	uint32_t session, epoch;  /* epoch: own number of this session, for rep_way.session */
 	uint32_t tx_n, rx_n;
@@ -372,9 +369,6 @@ struct rep_node {
 	bool seats_dirty;         /* a key was replaced, registered or cut: sessions and keys are looked through */
 	bool is_fenced;           /* a newer key of this unit is registered: this machine only reads */
 	bool is_cut;              /* the own key is cut: nothing more of it counts anywhere */
-	bool is_switching;        /* the new key has its certificate: no op more under the old one */
-	bool has_pending;         /* a key that a certificate is asked for */
-	struct rep_rekey pending;
 	struct tr_nid *to_register; /* top: provisional certificates to countersign */
 	size_t to_register_count, to_register_cap;
 	uint32_t head_ctr;

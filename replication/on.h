@@ -27,11 +27,6 @@ void rep_on_bye_send(struct rep_node *node, struct rep_link *link, uint32_t sess
 void rep_on_enroll(struct rep_node *node, struct rep_link *link, const Terrace__Msg *msg);
 bool rep_on_enroll_key(struct rep_node *node, const struct tr_key *user, uint8_t id[static TR_TOKEN_ID_SIZE]);
 void rep_on_enroll_allow(struct rep_node *node); /* keys of open invitations, at start */
-/* Certifies keys for a child; prev_sig: by its key before, NULL = none.  NULL, or why not. */
-const char *rep_on_issue(struct rep_node *node, struct tr_nid nid, uint32_t caps, uint32_t serial,
-    const Terrace__CertReq *req, const uint8_t *prev_sig);
-/* on_key.c: a child with a session asks for a certificate of new keys. */
-int rep_on_rotate(struct rep_node *node, struct rep_link *link, const Terrace__Rotate *msg);
 /* CERT: taken if it proves itself (trust.h).  0; TR_E_... */
 int rep_on_cert(struct rep_node *node, const struct rep_link *link, struct tr_bytes signed_cert);
 /* Top: countersigns what waits. */

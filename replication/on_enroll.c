@@ -257,8 +257,8 @@ static void answer(struct rep_node *node, struct rep_link *link, const Terrace__
 	rep_link_send(node, link, &msg);
 }
 
-const char *rep_on_issue(struct rep_node *node, struct tr_nid nid, uint32_t caps, uint32_t serial,
-    const Terrace__CertReq *req, const uint8_t *prev_sig)
+static const char *certify(struct rep_node *node, struct tr_nid nid, uint32_t caps, uint32_t serial,
+    const Terrace__CertReq *req)
 {
 	const struct rep_unit *unit = rep_unit_find(node, nid);
 	struct rep_cert cert;
@@ -285,14 +285,8 @@ const char *rep_on_issue(struct rep_node *node, struct tr_nid nid, uint32_t caps
 	memcpy(cert.unit, unit->unit, sizeof(cert.unit));
 	memcpy(cert.title, unit->title, sizeof(cert.title));
 	size = rep_cert_issue(&cert, &node->keys, bytes, sizeof(bytes));
-	if (size > 0 && prev_sig != NULL) {
-		size = rep_cert_put_rekey(rep_bytes(bytes, size), prev_sig, more, sizeof(more));
-		memcpy(bytes, more, size);
-		if (size > 0 && !rep_cert_rekey_ok(rep_bytes(bytes, size), &unit->cert))
-			return "not signed by the key in use";
-	}
 	/* here the registrar itself has invited */
-	if (size > 0 && node->is_top && prev_sig == NULL) {
+	if (size > 0 && node->is_top) {
 		size = rep_cert_countersign(rep_bytes(bytes, size), &node->keys, node->cert.serial, more, sizeof(more));
 		memcpy(bytes, more, size);
 	}
@@ -329,7 +323,7 @@ static const char *issue(struct rep_node *node, uint8_t row[static ROW_SIZE], co
 		return "unit has joined already"; /* by another token */
 	if (serial == 0)
 		return "no number is left for a new key";
-	why = rep_on_issue(node, nid, wire_get_be32(row + OFF_CAPS), serial, req, NULL);
+	why = certify(node, nid, wire_get_be32(row + OFF_CAPS), serial, req);
 	if (why != NULL)
 		return why;
 	wire_put_be32(row + OFF_SERIAL, serial);
@@ -419,22 +413,17 @@ void rep_on_cert_op(struct rep_node *node, struct tr_nid unit, struct tr_bytes s
 }
 
 /*
- * The first key of a unit is registered at once, one that the key before has
- * vouched for too.  Another one waits for a person.  What a replaced key of
- * the issuer says is no first word either.
+ * The first key of a unit is registered at once, another one waits for a
+ * person.  What a replaced key of the issuer says is no first word either.
  */
-static const struct rep_cert *may_register(struct rep_node *node, const struct rep_unit *unit, struct tr_bytes *row)
+static bool may_register(struct rep_node *node, const struct rep_unit *unit, struct tr_bytes *row)
 {
-	const struct rep_cert *cert = unit->has_next ? &unit->next : &unit->cert;
+	const struct rep_cert *cert = &unit->cert;
 	const struct rep_unit *issuer = rep_unit_find(node, cert->issuer);
 
-	if (cert->registered || issuer == NULL || !issuer->has_cert || cert->issuer_serial != issuer->cert.serial ||
-	    rep_cut_is_cut(node, issuer->nid, issuer->cert.serial) ||
-	    rep_trust_row(node, unit->nid, cert->serial, row) != 0)
-		return NULL;
-	if (unit->has_next && (rep_cut_is_cut(node, unit->nid, unit->cert.serial) || !rep_cert_rekey_ok(*row, &unit->cert)))
-		return NULL;
-	return cert;
+	return !cert->registered && issuer != NULL && issuer->has_cert && cert->issuer_serial == issuer->cert.serial &&
+	       !rep_cut_is_cut(node, issuer->nid, issuer->cert.serial) &&
+	       rep_trust_row(node, unit->nid, cert->serial, row) == 0;
 }
 
 void rep_on_register(struct rep_node *node)
@@ -445,7 +434,7 @@ void rep_on_register(struct rep_node *node)
 		struct tr_bytes row;
 		size_t size;
 
-		if (unit == NULL || !unit->has_cert || may_register(node, unit, &row) == NULL)
+		if (unit == NULL || !unit->has_cert || !may_register(node, unit, &row))
 			continue;
 		size = rep_cert_countersign(row, &node->keys, node->cert.serial, bytes, sizeof(bytes));
 		if (size > 0 && rep_trust_admit(node, rep_bytes(bytes, size), node->cert.nid) == 0)

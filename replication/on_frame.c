@@ -89,7 +89,6 @@ static int content(struct rep_node *node, struct rep_link *link, const Terrace__
 	case TERRACE__MSG__M_HEAD: return rep_head_take(node, link, msg->head);
 	case TERRACE__MSG__M_RECEIPT: return rep_receipt_take(node, link, msg->receipt);
 	case TERRACE__MSG__M_CERT: return rep_on_cert(node, link, rep_bytes(msg->cert.data, msg->cert.len));
-	case TERRACE__MSG__M_ROTATE: return link->is_bundle ? TR_E_INPUT : rep_on_rotate(node, link, msg->rotate);
 	case TERRACE__MSG__M_EVIDENCE:
 		return link->way == REP_WAY_DOWN ? rep_trust_evidence(node, msg->evidence) : TR_E_INPUT;
 	case TERRACE__MSG__M_SUMMARY:

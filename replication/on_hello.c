@@ -117,12 +117,11 @@ void rep_on_link_down(struct rep_node *node, const struct rep_event *event)
 		rep_node_trace(node, REP_TRACE_FRAME_BAD, link->peer, 0, 0, why);
 	}
 	if (link->way == REP_WAY_UP && link->state == REP_LINK_DIAL) {
-		/* the key that it pins, or the own one, may be of yesterday: by turns */
+		/* the key that it pins may be of yesterday: by turns */
 		link->by_former = !link->by_former;
-		link->by_pending = event->down == REP_DOWN_REFUSED_KEY && !link->by_pending;
 	}
 	rep_link_down(node, link, false, why);
-	if (link->way == REP_WAY_UP && event->down == REP_DOWN_REFUSED_KEY && !link->by_pending)
+	if (link->way == REP_WAY_UP && event->down == REP_DOWN_REFUSED_KEY)
 		rep_link_backoff(node, link, true);
 }
 
@@ -359,7 +358,6 @@ int rep_on_welcome(struct rep_node *node, struct rep_link *link, const Terrace__
 		return TR_E_PROTO;
 	link->proto = w->proto;
 	link->peer_serial = w->cert_serial;
-	link->serial_max = w->serial;
 	if (w->credit >= TR_FRAME_DATA_MIN && w->credit < link->credit)
 		link->credit = w->credit;
 	if (w->max_frame >= TR_FRAME_DATA_MIN && w->max_frame < link->max_frame)

@@ -339,9 +339,7 @@ void rep_on_write(struct rep_node *node, const struct rep_write *w)
 
 	r->ticket = w->ticket;
 	r->kind = w->kind;
-	if (node->is_switching) {
-		r->rc = TR_E_BUSY; /* in the next moment it is loaded with its new key */
-	} else if (node->is_fenced || node->is_cut) {
+	if (node->is_fenced || node->is_cut) {
 		r->rc = TR_E_FENCED;
 	} else if (!rep_trust_may_write(&node->cert)) {
 		r->rc = TR_E_UNAPPROVED;

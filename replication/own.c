@@ -342,7 +342,7 @@ void rep_own_flush(struct rep_node *node)
 
 	for (struct rep_open *open = node->opens; open != NULL && node->rc == 0; open = next) {
 		next = open->next;
-		if (node->is_switching || node->mono_ms - open->since_mono_ms >= close_ms(node, open))
+		if (node->mono_ms - open->since_mono_ms >= close_ms(node, open))
 			rep_own_close(node, open);
 		else
 			persist(node, open);

@@ -51,15 +51,7 @@ struct rep_fence {
 	uint64_t receipt_sum;      /* the sum over all scopes tells whether this is all */
 };
 
-/* New keys of a node for which it asks a certificate: the public halves, and
- * that they are its own (rep_enroll_sign() with a token id of zeros). */
-struct rep_rekey {
-	struct tr_key sign_pk, curve_pk, seal_pk;
-	uint8_t self_sig[64];
-};
-
 struct rep_conf {
-	const struct rep_rekey *pending; /* NULL: no new key is under way; copied */
 	struct rep_sign_keys keys; /* copied; the caller keeps and wipes its own */
 	uint8_t seed[32];          /* fresh random bytes at each start */
 	enum tr_profile profile;   /* of the up-link */
@@ -191,7 +183,6 @@ enum rep_event_kind {
 	REP_EV_BUNDLE_FRAME,
 	REP_EV_BUNDLE_END,
 	REP_EV_KEY,          /* key_act */
-	REP_EV_ROTATE,       /* rekey: ask for a certificate of these keys; also said at each start until it is there */
 };
 
 enum rep_down_why {
@@ -216,7 +207,6 @@ struct rep_event {
 	const struct rep_mend *mend;
 	const struct rep_audit_ask *audit;
 	const struct rep_key_act *key_act;
-	const struct rep_rekey *rekey;
 	enum rep_pause pause;
 	struct tr_nid peer;        /* PAUSE; BUNDLE_BEGIN: who wrote it */
 	uint32_t serial;           /* BUNDLE_BEGIN: of the key that signed it; 0 = the newest */
@@ -250,7 +240,6 @@ enum rep_effect_kind {
 	REP_FX_ALLOW,      /* add / remove a CURVE key on the ZAP list */
 	REP_FX_REPLY,      /* answer to a WRITE or INVITE */
 	REP_FX_TRACE,
-	REP_FX_REKEYED,    /* the new key has its certificate: load the node again, with it */
 	REP_FX_BUNDLE,     /* bytes = one Msg of the return bundle (BUNDLE_END) */
 };
 
@@ -300,7 +289,6 @@ struct rep_effect {
 	uint32_t link;
 	struct tr_bytes bytes;     /* until the batch is reset */
 	bool allow;                /* ALLOW */
-	bool by_pending;           /* DIAL: with the new key that waits for its certificate */
 	struct tr_key key;         /* ALLOW; DIAL: the parent's, to be pinned */
 	struct rep_reply reply;
 	struct rep_trace trace;
@@ -324,7 +312,6 @@ struct rep_self {
 	bool is_fenced;            /* a newer key of this unit is registered: only reads */
 	bool is_revoked;           /* the own key is cut */
 	uint32_t newest_serial;    /* registered, of the own unit */
-	bool rekeying;             /* a certificate for a new key is asked for */
 	uint64_t aside_ops;        /* own ops that a CUT sets aside */
 	enum tr_profile profile;
 	struct tr_hash root_hash;

@@ -80,26 +80,9 @@ static void end_stale(struct rep_node *node, struct rep_link *link)
 static void look_at_self(struct rep_node *node)
 {
 	const struct rep_unit *self = rep_unit_find(node, node->cert.nid);
-	struct rep_effect fx = {.kind = REP_FX_REKEYED};
-	struct cursor c = {{0}, false};
-	struct rep_cert cert, mine = {.serial = 0};
-	bool is_mine = false;
 
 	node->is_cut = rep_cut_is_cut(node, self->nid, node->cert.serial);
-	for (int i = 0; node->has_pending && i < TR_CERTS_MAX && next_cert(node, self->nid, &c, &cert); i++)
-		if (cert.serial > node->cert.serial && memcmp(cert.sign_pk.b, node->pending.sign_pk.b, 32) == 0) {
-			is_mine = true;
-			mine = cert;
-		}
-	if (is_mine && !node->is_switching) {
-		node->is_switching = true; /* the last that the old key signs is signed in this commit */
-		for (size_t i = 1; i < node->link_count; i++)
-			if (node->links[i]->state == REP_LINK_LIVE || node->links[i]->state == REP_LINK_COMPARE)
-				rep_link_cert(node, node->links[i], node->cert.nid, mine.serial);
-		rep_node_trace(node, REP_TRACE_REKEYED, node->cert.nid, node->cert.serial, 0, NULL);
-		rep_batch_put(node->batch, &fx);
-	}
-	if (is_mine || node->is_fenced || !self->cert.registered || self->cert.serial <= node->cert.serial)
+	if (node->is_fenced || !self->cert.registered || self->cert.serial <= node->cert.serial)
 		return;
 	node->is_fenced = true;
 	rep_node_trace(node, REP_TRACE_SEAT_OLD, node->cert.nid, node->cert.serial, self->cert.serial, NULL);
@@ -163,49 +146,10 @@ void rep_seat_bundle(struct rep_node *node, struct rep_link *file)
 		cut_former(node, file);
 }
 
-/* -------------------------------------------------------------------- a new key */
-
-void rep_seat_pending(struct rep_node *node, const struct rep_rekey *keys)
-{
-	node->pending = *keys;
-	node->has_pending = node->seats_dirty = true;
-	node->links[0]->rekey_epoch = 0;
-}
-
-static void ask(struct rep_node *node, struct rep_link *up)
-{
-	Terrace__Msg msg = TERRACE__MSG__INIT;
-	Terrace__Rotate r = TERRACE__ROTATE__INIT;
-	Terrace__CertReq req = TERRACE__CERT_REQ__INIT;
-	struct rep_cert next = node->cert;
-	uint8_t want[TR_CERT_REQ_BYTES_MAX], self_sig[64], prev_sig[64];
-
-	up->rekey_epoch = up->epoch;
-	next.serial = (up->serial_max > node->cert.serial ? up->serial_max : node->cert.serial) + 1;
-	next.sign_pk = node->pending.sign_pk;
-	next.curve_pk = node->pending.curve_pk;
-	next.seal_pk = node->pending.seal_pk;
-	req.sign_pk = (ProtobufCBinaryData){32, next.sign_pk.b};
-	req.curve_pk = (ProtobufCBinaryData){32, next.curve_pk.b};
-	req.seal_pk = (ProtobufCBinaryData){32, next.seal_pk.b};
-	memcpy(self_sig, node->pending.self_sig, sizeof(self_sig));
-	rep_cert_rekey_sign(&next, &node->keys, prev_sig);
-	r.want = (ProtobufCBinaryData){terrace__cert_req__pack(&req, want), want};
-	r.self_sig = (ProtobufCBinaryData){64, self_sig};
-	r.prev_sig = (ProtobufCBinaryData){64, prev_sig};
-	r.serial = next.serial;
-	msg.m_case = TERRACE__MSG__M_ROTATE;
-	msg.rotate = &r;
-	rep_link_send(node, up, &msg);
-	rep_node_trace(node, REP_TRACE_REKEY_ASKED, node->cert.nid, next.serial, 0, NULL);
-}
-
 /* -------------------------------------------------------------------- once a commit */
 
 void rep_seat_flush(struct rep_node *node)
 {
-	struct rep_link *up = node->links[0];
-
 	if (node->seats_dirty) {
 		node->seats_dirty = false;
 		for (size_t i = 0; i < node->unit_count; i++)
@@ -220,7 +164,4 @@ void rep_seat_flush(struct rep_node *node)
 			cut_former(node, node->links[i]);
 	rep_cut_extend(node);
 	rep_cut_fold(node);
-	if (node->has_pending && !node->is_switching && !node->is_fenced && up->state == REP_LINK_LIVE &&
-	    up->rekey_epoch != up->epoch)
-		ask(node, up);
 }

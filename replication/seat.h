@@ -14,7 +14,4 @@ void rep_seat_start(struct rep_node *node);
 void rep_seat_flush(struct rep_node *node);
 /* A file of a child was read to its end: it may have been the first word of its new key. */
 void rep_seat_bundle(struct rep_node *node, struct rep_link *file);
-/* New keys that wait for their certificate. */
-void rep_seat_pending(struct rep_node *node, const struct rep_rekey *keys);
-
 #endif

@@ -160,7 +160,6 @@ int rep_step(struct rep_node *node, const struct rep_view *view, const struct re
 	case REP_EV_MEND: rep_mend_on(node, event->mend); break;
 	case REP_EV_CLOSE: rep_own_close_all(node); break;
 	case REP_EV_KEY: rep_on_key(node, event->key_act); break;
-	case REP_EV_ROTATE: rep_seat_pending(node, event->rekey); break;
 	case REP_EV_BUNDLE_BEGIN:
 	case REP_EV_BUNDLE_FRAME:
 	case REP_EV_BUNDLE_END: rep_on_bundle(node, event); break;

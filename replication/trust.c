@@ -116,7 +116,7 @@ static void take(struct rep_node *node, struct rep_unit *unit, const struct rep_
 	node->seats_dirty = unit->keys_dirty = true;
 	if (node->batch == NULL) /* loading */
 		return;
-	if (node->is_top && (!unit->cert.registered || unit->has_next))
+	if (node->is_top && !unit->cert.registered)
 		want_registration(node, cert.nid);
 	if (cert.registered)
 		rep_node_trace(node, REP_TRACE_CERT_REGISTERED, cert.nid, cert.serial, 0, NULL);

@@ -139,7 +139,6 @@ static void effect(struct city *c, uint32_t host, const struct rep_effect *fx)
 	case REP_FX_REPLY: city_load_reply(c, host, &fx->reply); break;
 	case REP_FX_TRACE: trace(c, host, &fx->trace); break;
 	case REP_FX_BUNDLE: city_stick_keep(&c->host[host], fx->bytes); break;
-	case REP_FX_REKEYED: break; /* no keys change here */
 	case REP_FX_ALLOW: break; /* who may connect is the carrier's business; nobody else is here */
 	}
 }

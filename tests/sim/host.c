@@ -284,7 +284,6 @@ static void effect(struct sim_world *world, unsigned host, const struct rep_effe
 			world->on_reply(world, host, &fx->reply);
 		break;
 	case REP_FX_TRACE: sim_watch_trace(world, host, &fx->trace); break;
-	case REP_FX_REKEYED: break;
 	case REP_FX_BUNDLE:
 		if (h->bundle != NULL)
 			sim_frames_push(h->bundle, fx->bytes);

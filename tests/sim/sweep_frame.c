@@ -140,7 +140,7 @@ static const ProtobufCMessageDescriptor *inside(const struct walk *w, const Prot
 		return &terrace__cert__descriptor;
 	if (desc == &terrace__enroll_ok__descriptor && tag == 2)
 		return &terrace__trust_root__descriptor;
-	if ((desc == &terrace__enroll__descriptor && tag == 2) || (desc == &terrace__rotate__descriptor && tag == 1))
+	if (desc == &terrace__enroll__descriptor && tag == 2)
 		return &terrace__cert_req__descriptor;
 	if (desc == &terrace__field__descriptor && tag == 4 && w->op_kind == TR_OP_CKPT)
 		return &terrace__ckpt__descriptor;

@@ -272,7 +272,7 @@ static void certificates_are_given_within_reach(void **state)
 
 static void frames_of_other_moments_are_refused(void **state)
 {
-	static const int kinds[] = {TERRACE__MSG__M_WELCOME, TERRACE__MSG__M_ENROLLOK, TERRACE__MSG__M_ROTATE};
+	static const int kinds[] = {TERRACE__MSG__M_WELCOME, TERRACE__MSG__M_ENROLLOK};
 	struct rig r;
 
 	(void)state;
@@ -280,7 +280,6 @@ static void frames_of_other_moments_are_refused(void **state)
 		Terrace__Msg msg = TERRACE__MSG__INIT;
 		Terrace__Welcome w = TERRACE__WELCOME__INIT;
 		Terrace__EnrollOk ok = TERRACE__ENROLL_OK__INIT;
-		Terrace__Rotate rotate = TERRACE__ROTATE__INIT;
 		uint8_t fd[16] = {0};
 
 		begin(&r, RIG_TOP, RIG_STREET);
@@ -290,10 +289,8 @@ static void frames_of_other_moments_are_refused(void **state)
 		msg.m_case = (Terrace__Msg__MCase)kinds[i];
 		if (kinds[i] == TERRACE__MSG__M_WELCOME)
 			msg.welcome = &w;
-		else if (kinds[i] == TERRACE__MSG__M_ENROLLOK)
-			msg.enrollok = &ok;
 		else
-			msg.rotate = &rotate;
+			msg.enrollok = &ok;
 		rig_send(&r, &msg);
 		assert_int_equal(bad(&r), 1);
 		assert_int_equal(r.rc, 0);
