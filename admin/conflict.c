@@ -3,6 +3,7 @@
 
 #include "admin/mem.h"
 #include "admin/out.h"
+#include "admin/past.h"
 #include "admin/said.h"
 #include "admin/text.h"
 #include "admin/value.h"
@@ -237,6 +238,7 @@ static void show_trace(const struct tc_run *run, const json_t *data)
 		tc_out_value(out, json_object_get(op, "receipt"));
 	}
 	tc_out_close(out);
+	tc_past_dropped(run, json_object_get(data, "dropped"));
 	tc_out_remark(run, _("Seen from %s. %s"),
 	    tc_view_tail(tc_view_text(json_object_get(data, "here"), "unit")),
 	    note[0] != '\0' ? tc_said(note) : "");

@@ -125,6 +125,27 @@ static void store_row(struct tc_out *out, const json_t *data)
 		tc_out_text(out, "");
 }
 
+/* Nothing to say while every change is here and nothing differs. */
+static void history_row(struct tc_out *out, const json_t *data)
+{
+	const json_t *history = json_object_get(data, "history");
+	long long dropped = tc_view_int(history, "dropped"), diverged = tc_view_int(history, "diverged");
+	char count[TC_TEXT_SHORT], *text;
+
+	if (dropped == 0 && diverged == 0)
+		return;
+	tc_out_row(out, -1);
+	tc_out_text(out, _("history"));
+	text = diverged > 0 ? tc_mem_format(_("%lld DIVERGED"), diverged) : tc_mem_text("");
+	tc_out_tone(out, text, diverged > 0 ? TC_TONE_BAD : TC_TONE_NONE);
+	free(text);
+	if (dropped > 0)
+		tc_out_format(out, _("%s changes dropped"), tc_text_count(count, dropped));
+	else
+		tc_out_text(out, _("nothing is dropped there"));
+	tc_out_text(out, _("see: terracectl store history"));
+}
+
 static void work_rows(struct tc_out *out, const json_t *data)
 {
 	const json_t *conflicts = json_object_get(data, "conflicts");
@@ -258,6 +279,7 @@ static void show_status(const struct tc_run *run, const json_t *data)
 	upstream_row(out, data);
 	children_row(out, data);
 	store_row(out, data);
+	history_row(out, data);
 	work_rows(out, data);
 	trust_rows(out, data);
 	tc_out_close(out);

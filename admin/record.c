@@ -4,6 +4,7 @@
 #include "admin/file.h"
 #include "admin/mem.h"
 #include "admin/out.h"
+#include "admin/past.h"
 #include "admin/text.h"
 #include "admin/transfer.h"
 #include "admin/value.h"
@@ -309,6 +310,7 @@ static void show_record(const struct tc_run *run, const json_t *data)
 	show_steps(run, json_object_get(data, "steps"));
 	show_notes(run, json_object_get(data, "notes"));
 	show_history(run, json_object_get(data, "history"));
+	tc_past_dropped(run, json_object_get(data, "dropped"));
 	tc_transfer_show(run, data);
 	if (json_array_size(conflicts) > 0)
 		tc_out_remark(run, _("Two values for one field: terracectl conflicts %.18s"),

@@ -109,6 +109,9 @@ static void show_verify(const struct tc_run *run, const json_t *data)
 	    tc_text_count(b, tc_view_int(values, "bad")));
 	printf(_("records   %s\n"),
 	    tc_text_count(a, tc_view_int(data, "records")));
+	if (tc_view_int(data, "dropped") > 0)
+		printf(_("dropped   %s changes below checkpoints; what is left of their segments was checked\n"),
+		    tc_text_count(a, tc_view_int(data, "dropped")));
 	if (json_is_object(compared))
 		printf(_("against %s: %lld changes equal, %lld waiting, %lld differ, %lld missing here\n"),
 		    against != NULL ? against : "-",

@@ -18,12 +18,23 @@ enum { CHECK_OK, CHECK_WARNING, CHECK_CRITICAL, CHECK_UNKNOWN };
 
 /* --- events --- */
 
+/* Figures of an event that says no more than that; to be freed. */
+static char *figures(const json_t *event)
+{
+	char changes[TC_TEXT_SHORT], bytes[TC_TEXT_SHORT];
+
+	if (strcmp(tc_view_text(event, "event"), "truncated") != 0)
+		return tc_mem_text(tc_view_text(event, "text"));
+	return tc_mem_format(_("%s changes, %s"), tc_text_count(changes, tc_view_int(event, "a")),
+	    tc_text_bytes(bytes, tc_view_number(event, "b", 0)));
+}
+
 static void print_event(const struct tc_run *run, const json_t *event)
 {
 	char when[TC_TEXT_SHORT], *line, *clean;
 	const char *peer = tc_view_text(event, "peer");
 	const char *record = tc_view_text(event, "record");
-	const char *text = tc_view_text(event, "text");
+	char *text = figures(event);
 
 	line = tc_mem_format("%s  %-6s  %-16s  %s%s%s%s%s%s%s",
 	    tc_when_show(when, tc_view_text(event, "time"), run->is_utc),
@@ -35,6 +46,7 @@ static void print_event(const struct tc_run *run, const json_t *event)
 	puts(clean);
 	free(clean);
 	free(line);
+	free(text);
 }
 
 static int on_event(void *arg, json_t *data, const char *raw, size_t raw_size)

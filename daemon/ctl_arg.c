@@ -265,6 +265,13 @@ void td_ctl_put_time(json_t *object, const char *key, int64_t ms)
 	json_object_set_new(object, key, ms != 0 ? json_string(text) : json_null());
 }
 
+const char *td_ctl_lane_name(uint8_t lane)
+{
+	static const char *const names[] = {"?", "P", "X", "R", "B", "E"};
+
+	return lane < sizeof(names) / sizeof(names[0]) ? names[lane] : "?";
+}
+
 void td_ctl_put_id(json_t *object, const char *key, const struct tr_rec_id *id)
 {
 	char text[TD_UUID_SIZE];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ctl_history -- the ops of a record: who changed what, and how far each came. */
 #include "daemon/ctl_record.h"
+#include "daemon/ctl_past.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -111,13 +112,6 @@ static const char *op_name(uint32_t kind)
 	}
 }
 
-static const char *lane_name(uint8_t lane)
-{
-	static const char *const names[] = {"?", "P", "X", "R", "B", "E"};
-
-	return lane < sizeof(names) / sizeof(names[0]) ? names[lane] : "?";
-}
-
 /* REP_T_VIOLATION: record id, handle, sequence. */
 static bool is_violation(struct td_ctl_call *call, const struct tr_rec_id *id, struct tr_dot dot)
 {
@@ -189,7 +183,7 @@ static json_t *history_entry(struct td_ctl_call *call, const struct rep_op *op,
 	td_ctl_put_text(o, "op", op_name(op->kind));
 	td_ctl_put(o, "changes", td_ctl_changes(call, op));
 	if (rep_log_of(td_ctl_node(call), cause->dot.log, &log))
-		td_ctl_put_text(o, "log", lane_name(log.id.lane));
+		td_ctl_put_text(o, "log", td_ctl_lane_name(log.id.lane));
 	else
 		td_ctl_put_text(o, "log", "?");
 	td_ctl_put_nid(o, "incarnation", (struct tr_nid){cause->inc});
@@ -205,8 +199,10 @@ int td_ctl_put_history(struct td_ctl_call *call, json_t *data)
 	json_t *list;
 	int rc = walk(call, &td_ctl_record(call)->id, history_entry, &list);
 
-	if (rc == 0)
+	if (rc == 0) {
 		td_ctl_put(data, "history", list);
+		td_ctl_put_dropped(call, data);
+	}
 	return rc;
 }
 
@@ -225,7 +221,7 @@ static json_t *trace_entry(struct td_ctl_call *call, const struct rep_op *op,
 	td_ctl_put_time(o, "time", td_ctl_hlc_ms(cause->hlc));
 	if (rep_trace_op(td_ctl_node(call), td_ctl_view(call), cause->dot, &t) != 0)
 		return o;
-	td_ctl_put_text(o, "lane", lane_name(t.log.lane));
+	td_ctl_put_text(o, "lane", td_ctl_lane_name(t.log.lane));
 	td_ctl_put_time(o, "received", t.received_ms);
 	td_ctl_put_bool(o, "in_segment", t.in_segment);
 	td_ctl_put(o, "parent_acked", t.has_parent ? json_boolean(t.up_acked) : json_null());
@@ -239,7 +235,8 @@ int td_ctl_trace(struct td_ctl_call *call, json_t **out)
 	struct rep_self self;
 	struct tr_rec_id id;
 	json_t *data, *list = NULL, *here;
-	int rc = td_ctl_find_record(call, 0, td_ctl_arg(call, "id"), &id, NULL);
+	uint8_t kind;
+	int rc = td_ctl_find_record(call, 0, td_ctl_arg(call, "id"), &id, &kind);
 
 	if (rc == 0)
 		rc = walk(call, &id, trace_entry, &list);
@@ -252,6 +249,8 @@ int td_ctl_trace(struct td_ctl_call *call, json_t **out)
 	td_ctl_put_id(data, "record", &id);
 	td_ctl_put(data, "here", here);
 	td_ctl_put(data, "ops", list);
+	if (td_ctl_load(call, kind, &id) == 0) /* the way of a record that cannot be read is shown all the same */
+		td_ctl_put_dropped(call, data);
 	td_ctl_put_text(data, "note", "other hops: not known here");
 	*out = data;
 	return 0;

@@ -165,6 +165,7 @@ void td_ctl_put_unit(const struct td_ctl_call *call, json_t *object, const char 
 /* Seconds since `ms`; null for 0. */
 void td_ctl_put_age(json_t *object, const char *key, int64_t ms);
 int64_t td_ctl_age_s(int64_t ms);
+const char *td_ctl_lane_name(uint8_t lane); /* one letter; "?" */
 /* Field value as JSON, in the form of the canonical export. */
 json_t *td_ctl_value(const struct td_ctl_call *call, const struct rep_field *field, const struct rep_value *value);
 /* {"name": value, ...} */
@@ -199,7 +200,7 @@ td_ctl_verb td_ctl_directive_send, td_ctl_directive_list, td_ctl_directive_statu
 td_ctl_verb td_ctl_directive_step, td_ctl_directive_issuer_step;
 td_ctl_verb td_ctl_export, td_ctl_digests, td_ctl_verify, td_ctl_repair;
 td_ctl_verb td_ctl_bundle_export, td_ctl_bundle_import, td_ctl_bundle_inspect;
-td_ctl_verb td_ctl_store_stat, td_ctl_store_backup;
+td_ctl_verb td_ctl_store_stat, td_ctl_store_history, td_ctl_store_backup;
 td_ctl_verb td_ctl_reload, td_ctl_config_show, td_ctl_log_level, td_ctl_stop_verb;
 
 /* The ring of `events` (ctl_event.c). */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/ctl_past.h"
 #include "daemon/ctl_roll.h"
 #include "daemon/sys.h"
 #include "daemon/version.h"
@@ -187,7 +188,7 @@ static void add_reason(json_t *reasons, const char *text)
 
 /* "ok", or the worst of what is not; the reasons in order of weight. */
 static const char *judge(const struct td_ctl_call *call, const struct rep_self *self,
-    const struct links *links, json_t *reasons)
+    const struct links *links, const struct td_ctl_past *past, json_t *reasons)
 {
 	struct td_store *store = td_engine_store(call->ctl->engine);
 	const char *state = "ok";
@@ -218,6 +219,12 @@ static const char *judge(const struct td_ctl_call *call, const struct rep_self *
 		add_reason(reasons, rep_trace_message(REP_TRACE_RECEIPT_LATE));
 		state = strcmp(state, "ok") == 0 ? "degraded" : state;
 	}
+	if (past->diverged > 0) {
+		snprintf(text, sizeof(text), "domains whose state is another one than at the top node: %llu",
+		    (unsigned long long)past->diverged);
+		add_reason(reasons, text);
+		state = strcmp(state, "ok") == 0 ? "degraded" : state;
+	}
 	if (!self->cert.registered && !self->is_top) {
 		add_reason(reasons, "the top node has still to countersign this node's key");
 		state = strcmp(state, "ok") == 0 ? "provisional" : state;
@@ -231,6 +238,7 @@ static int status_ready(struct td_ctl_call *call, json_t **out)
 	json_t *data, *reasons = json_array();
 	const struct td_ctl_roll *roll;
 	struct rep_self self;
+	struct td_ctl_past past;
 	struct links links;
 	int rc = td_ctl_roll_run(call, &roll);
 
@@ -241,11 +249,12 @@ static int status_ready(struct td_ctl_call *call, json_t **out)
 	data = td_ctl_data(call);
 	rep_inspect_self(td_ctl_node(call), &self);
 	look_at_links(call, &links);
+	td_ctl_past_sum(call, &past);
 	td_ctl_put_text(data, "node", conf->name);
 	td_ctl_put_text(data, "unit", self.cert.unit);
 	td_ctl_put_text(data, "title", conf->title != NULL ? conf->title : self.cert.title);
 	td_ctl_put_text(data, "role", td_ctl_role(call));
-	td_ctl_put_text(data, "state", judge(call, &self, &links, reasons));
+	td_ctl_put_text(data, "state", judge(call, &self, &links, &past, reasons));
 	td_ctl_put(data, "reasons", reasons);
 	td_ctl_put_int(data, "uptime_seconds", td_ctl_age_s(td_engine_start_ms(call->ctl->engine)));
 	td_ctl_put_text(data, "version", TERRACE_VERSION);
@@ -253,6 +262,7 @@ static int status_ready(struct td_ctl_call *call, json_t **out)
 	put_upstream(call, data, &links);
 	put_children(call, data, &links);
 	put_store(call, data);
+	td_ctl_put(data, "history", td_ctl_past_json(&past));
 	td_ctl_put(data, "conflicts", td_ctl_roll_conflicts(roll));
 	td_ctl_put(data, "directives", td_ctl_roll_directives(roll));
 	put_trust(data, &self);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/ctl_past.h"
 #include "daemon/ctl_roll.h"
 #include "daemon/ingest.h"
 #include "daemon/sys.h"
@@ -140,6 +141,16 @@ static void put_store(const struct td_ctl_call *call, FILE *f)
 	fprintf(f, "terrace_store_commit_seconds{quantile=\"0.95\"} %.6g\n", (double)stat.commit_us_p95 / 1e6);
 }
 
+static void put_past(const struct td_ctl_call *call, FILE *f)
+{
+	struct td_ctl_past past;
+
+	td_ctl_past_sum(call, &past);
+	one(f, "terrace_dropped_records", "gauge", "Changes dropped below checkpoints.", (double)past.dropped);
+	one(f, "terrace_diverged_domains", "gauge", "Domains whose state is another one than at the top node.",
+	    (double)past.diverged);
+}
+
 static void put_ingest(const struct td_ctl_call *call, FILE *f)
 {
 	struct td_ingest_stat stat;
@@ -187,6 +198,7 @@ static int metrics_ready(struct td_ctl_call *call, json_t **out)
 		put_family(call, print.file, &families[i]);
 	put_core(call, print.file);
 	put_store(call, print.file);
+	put_past(call, print.file);
 	put_ingest(call, print.file);
 	put_roll(roll, print.file);
 	return td_ctl_print_end(&print, call, out);

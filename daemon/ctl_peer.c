@@ -112,13 +112,6 @@ static json_t *queue_json(struct td_ctl_call *call, const struct rep_link_info *
 	return o;
 }
 
-static const char *lane_name(uint8_t lane)
-{
-	static const char *const names[] = {"?", "P", "X", "R", "B", "E"};
-
-	return lane < sizeof(names) / sizeof(names[0]) ? names[lane] : "?";
-}
-
 /* Does the peer hold what this log holds?  A child holds what lies in its
  * subtree and, of its ancestors' writing, what lies in its own scope. */
 static bool is_for(const struct td_ctl_call *call, const struct rep_log_info *log,
@@ -143,7 +136,7 @@ static json_t *logs_json(struct td_ctl_call *call, struct tr_nid peer, bool is_p
 		o = json_object();
 		td_ctl_put_unit(call, o, "scope", log.id.scope);
 		td_ctl_put_unit(call, o, "author", log.id.author);
-		td_ctl_put_text(o, "lane", lane_name(log.id.lane));
+		td_ctl_put_text(o, "lane", td_ctl_lane_name(log.id.lane));
 		td_ctl_put_int(o, "from", (int64_t)acked + 1);
 		td_ctl_put_int(o, "to", (int64_t)log.seq);
 		json_array_append_new(list, o);

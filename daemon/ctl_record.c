@@ -102,13 +102,6 @@ static int put_notes(struct td_ctl_call *call, const struct rep_record *rec, jso
 	return rc == TR_E_NOTFOUND ? 0 : rc;
 }
 
-static const char *lane_name(uint8_t lane)
-{
-	static const char *const names[] = {"?", "P", "X", "R", "B", "E"};
-
-	return lane < sizeof(names) / sizeof(names[0]) ? names[lane] : "?";
-}
-
 int td_ctl_record_show(struct td_ctl_call *call, json_t **out)
 {
 	const struct rep_record *rec;
@@ -129,7 +122,7 @@ int td_ctl_record_show(struct td_ctl_call *call, json_t **out)
 	td_ctl_put_text(data, "kind", rep_schema_kind_name(rec->kind));
 	td_ctl_put_unit(call, data, "home", rec->scope);
 	td_ctl_put_int(data, "version", rec->version);
-	td_ctl_put_text(data, "lane", lane_name(rec->lane));
+	td_ctl_put_text(data, "lane", td_ctl_lane_name(rec->lane));
 	td_ctl_put_time(data, "changed", td_ctl_hlc_ms(rec->changed));
 	td_ctl_put(data, "conflicts", td_ctl_conflict_names(rec));
 	td_ctl_put_int(data, "violations", rec->violations);

@@ -47,6 +47,7 @@ static const struct verb {
     {"repair", td_ctl_repair},
     {"digests", td_ctl_digests},
     {"store stat", td_ctl_store_stat},
+    {"store history", td_ctl_store_history},
     {"store backup", td_ctl_store_backup},
     {"invite", td_ctl_invite},
     {"unit list", td_ctl_unit_list},

@@ -55,13 +55,6 @@ static void free_verify(struct td_ctl_call *call)
 	call->state = NULL;
 }
 
-static const char *lane_name(uint8_t lane)
-{
-	static const char *const names[] = {"?", "P", "X", "R", "B", "E"};
-
-	return lane < sizeof(names) / sizeof(names[0]) ? names[lane] : "?";
-}
-
 static void put_log(struct td_ctl_call *call, json_t *o, const struct rep_log_info *log)
 {
 	json_t *name = json_object();
@@ -70,7 +63,7 @@ static void put_log(struct td_ctl_call *call, json_t *o, const struct rep_log_in
 	td_ctl_put_unit(call, name, "scope", log->id.scope);
 	td_ctl_put(o, "log", json_sprintf("%s in %s, lane %s",
 	    json_string_value(json_object_get(name, "author")),
-	    json_string_value(json_object_get(name, "scope")), lane_name(log->id.lane)));
+	    json_string_value(json_object_get(name, "scope")), td_ctl_lane_name(log->id.lane)));
 	json_decref(name);
 }
 
@@ -229,6 +222,7 @@ static int finish(struct td_ctl_call *call, struct verify *v, json_t **out)
 	values = json_object();
 	td_ctl_put_int(data, "segments", (int64_t)v->sum.segments);
 	td_ctl_put_int(data, "records", (int64_t)v->sum.ops);
+	td_ctl_put_int(data, "dropped", (int64_t)v->sum.dropped);
 	td_ctl_put_int(data, "refolded", (int64_t)v->sum.records);
 	td_ctl_put_int(data, "unjudged", (int64_t)v->sum.unjudged);
 	td_ctl_put_int(data, "bad_count", (int64_t)v->bad_count);

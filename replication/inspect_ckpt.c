@@ -27,7 +27,7 @@ bool rep_inspect_ckpt(const struct rep_node *node, size_t i, struct rep_ckpt_inf
 	     log = rep_log_get(node, log->next_in_scope))
 		out->dropped += log->id.lane == d->lane ? log->low : 0;
 	out->hold = rep_prune_hold(node, d);
-	out->differs = d->differs != NULL ? d->differs->number : 0;
+	out->is_diverged = d->differs != NULL;
 	out->stopped = rep_base_is_forked(node, d) || (d->want != NULL && rep_base_is_cut(node, d->want));
 	if (d->base != NULL) {
 		out->number = d->base->number;

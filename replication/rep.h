@@ -451,7 +451,7 @@ struct rep_ckpt_info {
 	uint64_t records;
 	int64_t ms;                /* its stamp, wall */
 	struct tr_hash root;
-	uint64_t differs;          /* number of a newer one that it does not agree with; 0 = none */
+	bool is_diverged;          /* it does not agree with a newer one */
 	uint64_t dropped;          /* ops that are not here any more; an upper bound */
 	enum rep_hold hold;
 };

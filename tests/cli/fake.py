@@ -28,7 +28,7 @@ REPLIES = json.loads((HERE / "replies.json").read_text(encoding="utf-8"))
 READING = {
     "status", "tree", "peers", "queue", "lag", "events", "health", "wait", "record show", "record list", "trace",
     "conflicts", "directive list", "directive status", "export", "bundle inspect", "verify", "digests", "store stat",
-    "unit list", "key show", "config show", "version", "metrics",
+    "store history", "unit list", "key show", "config show", "version", "metrics",
 }
 LOCK = threading.Lock()
 NODE = "street-001"

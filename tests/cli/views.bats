@@ -38,6 +38,7 @@ teardown_file() {
 }
 @test "verify against a peer" { golden verify verify --against 110101; }
 @test "store stat" { golden store-stat store stat; }
+@test "store history" { golden store-history store history; }
 @test "bundle inspect" { golden bundle-inspect bundle inspect "$BATS_TEST_DIRNAME/replies.json"; }
 @test "reload" { golden reload reload; }
 @test "config show" { golden config-show config show; }
@@ -57,7 +58,7 @@ print(json.dumps(json.load(open(sys.argv[1]))["queue"], ensure_ascii=False, sepa
 
 @test "every reading command has a schema in its JSON" {
 	for cmd in status tree peers queue lag health "record show 0193a7c2" "record list" "trace 0193a7c2" conflicts \
-		"directive list" "directive status 0193b000" verify "store stat" "unit list" "config show" metrics; do
+		"directive list" "directive status 0193b000" verify "store stat" "store history" "unit list" "config show" metrics; do
 		# shellcheck disable=SC2086 # words
 		on plain $cmd --json | python3 -c 'import json,sys
 assert json.load(sys.stdin)["schema"].startswith("terrace.")' || { echo "$cmd"; return 1; }
@@ -76,6 +77,15 @@ assert json.load(sys.stdin)["schema"].startswith("terrace.")' || { echo "$cmd"; 
 	code 0
 	has $'upstream.state\tup'
 	has $'children.waiting_records\t412'
+}
+
+@test "rows for machines: that older ones are gone goes to stderr, and into the JSON" {
+	on plain trace 0193a7c2 -o plain >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/out")" -eq 2 ]
+	grep -q "3 older changes" "$BATS_TEST_TMPDIR/err"
+	on plain trace 0193a7c2 -o plain -q >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err"
+	[ ! -s "$BATS_TEST_TMPDIR/err" ]
+	on plain trace 0193a7c2 --json | grep -q '"dropped": *{"changes": *3'
 }
 
 @test "csv has a heading and quotes" {
