@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proto/err.h"
+#include "replication/name.h"
 #include "replication/unit.h"
 
 /* fields of schema.def */
@@ -22,20 +23,10 @@ struct tr_rec_id rep_closed_id(struct tr_nid unit)
 	return id;
 }
 
-static void copy(char *out, size_t cap, struct tr_bytes in)
+static void copy(char *out, struct tr_bytes in)
 {
-	size_t n = in.size < cap - 1 ? in.size : cap - 1;
-
-	memcpy(out, in.data, n);
-	out[n] = '\0';
-}
-
-static bool is_clean(struct tr_bytes text)
-{
-	for (size_t i = 0; i < text.size; i++)
-		if (text.data[i] < ' ' || text.data[i] == 0x7f)
-			return false;
-	return true;
+	memcpy(out, in.data, in.size);
+	out[in.size] = '\0';
 }
 
 void rep_closed_take(struct rep_node *node)
@@ -48,13 +39,13 @@ void rep_closed_take(struct rep_node *node)
 
 	if (rec->kind != TR_KIND_UNIT || unit == NULL || nid == NULL || (uint64_t)nid->i != rec->scope.v)
 		return;
-	if (title != NULL && is_clean(title->t))
-		copy(unit->title, sizeof(unit->title), title->t);
+	if (title != NULL && rep_name_title_ok(title->t))
+		copy(unit->title, title->t);
 	unit->closed = state != NULL && state->i == STATE_CLOSED;
 	unit->successor.v = to != NULL ? (uint64_t)to->i : 0;
 	unit->successor_path[0] = '\0';
-	if (path != NULL && is_clean(path->t))
-		copy(unit->successor_path, sizeof(unit->successor_path), path->t);
+	if (path != NULL && rep_name_path_ok(path->t))
+		copy(unit->successor_path, path->t);
 }
 
 int rep_closed_check(const struct rep_node *node, struct tr_nid nid, struct rep_reply *r)

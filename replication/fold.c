@@ -13,6 +13,7 @@
 #include "replication/late.h"
 #include "replication/lookup.h"
 #include "replication/closed.h"
+#include "replication/name.h"
 #include "replication/policy_use.h"
 #include "replication/status.h"
 #include "replication/trust.h"
@@ -88,28 +89,6 @@ static void index_directive(struct rep_node *node, const struct rep_op *op)
 	rep_node_put(node, REP_T_DIR, rep_key_bytes(&key), rep_bytes("", 0));
 }
 
-/* One component more than the parent's path, of what a certificate may say. */
-static bool path_ok(const struct rep_unit *parent, struct tr_bytes path)
-{
-	size_t up = strlen(parent->unit);
-
-	if (path.size <= up + 1 || path.size > up + 1 + TR_UNIT_CODE_MAX || path.size > TR_UNIT_PATH_MAX ||
-	    memcmp(path.data, parent->unit, up) != 0 || path.data[up] != '/')
-		return false;
-	for (size_t i = up + 1; i < path.size; i++)
-		if (path.data[i] <= ' ' || path.data[i] == 0x7f || path.data[i] == '/')
-			return false;
-	return true;
-}
-
-static bool title_ok(struct tr_bytes title)
-{
-	for (size_t i = 0; i < title.size; i++)
-		if (title.data[i] < ' ' || title.data[i] == 0x7f)
-			return false;
-	return title.size <= TR_TITLE_MAX;
-}
-
 /* A parent declares a unit in its own scope; the path must lie below its own.
  * Who stands above the parent is nobody's child below it. */
 static void take_unit(struct rep_node *node, const struct rep_fold *fold, const struct rep_op *op)
@@ -121,14 +100,15 @@ static void take_unit(struct rep_node *node, const struct rep_fold *fold, const 
 	const struct rep_unit *parent = rep_unit_find(node, fold->log->id.scope);
 	const struct rep_unit *old;
 
-	if (nid == NULL || path == NULL || parent == NULL || nid->i == 0 || !path_ok(parent, path->t) ||
+	if (nid == NULL || path == NULL || parent == NULL || nid->i == 0 ||
+	    !rep_name_path_ok(path->t) || !rep_name_is_child(path->t, parent->unit) ||
 	    rep_unit_under(node, parent->nid, (struct tr_nid){(uint64_t)nid->i}))
 		return;
 	old = rep_unit_find(node, (struct tr_nid){(uint64_t)nid->i});
 	if (old != NULL && old->parent.v != 0 && old->parent.v != parent->nid.v)
 		return; /* already somebody else's child */
 	rep_unit_declare(node, (struct tr_nid){(uint64_t)nid->i}, parent->nid, path->t,
-	    title != NULL && title_ok(title->t) ? title->t : rep_bytes("", 0),
+	    title != NULL && rep_name_title_ok(title->t) ? title->t : rep_bytes("", 0),
 	    caps != NULL ? (uint32_t)caps->i : 0);
 }
 
@@ -139,7 +119,7 @@ static void rename_unit(struct rep_node *node, const struct rep_record *rec)
 	struct rep_unit *unit;
 	char path[TR_UNIT_PATH_MAX + 1];
 
-	if (nid == NULL || title == NULL || !title_ok(title->t))
+	if (nid == NULL || title == NULL || !rep_name_title_ok(title->t))
 		return;
 	unit = rep_unit_find(node, (struct tr_nid){(uint64_t)nid->i});
 	if (unit == NULL || unit->parent.v != rec->scope.v)

@@ -25,16 +25,12 @@ struct rep_fold {
 /* seen[]: the author's vector, and what lies below it and below the own log in the rows they left.
  * False: more rows than there can be. */
 bool rep_fold_seen(const struct rep_node *node, struct rep_fold *fold);
-/* Stamp of an op: the segment's, moved by dt_ms (bounded). */
+/* Stamp of an op: the segment's, moved by dt_ms (no decoded one is below 0), a day at most. */
 static inline struct tr_hlc rep_fold_hlc(struct tr_hlc base, int64_t dt_ms)
 {
 	int64_t most = (int64_t)24 * 3600 * 1000;
 
-	if (dt_ms < 0)
-		dt_ms = 0;
-	if (dt_ms > most)
-		dt_ms = most;
-	return (struct tr_hlc){base.v + ((uint64_t)dt_ms << 16)};
+	return (struct tr_hlc){base.v + ((uint64_t)(dt_ms < most ? dt_ms : most) << 16)};
 }
 void rep_fold_cause(const struct rep_fold *fold, uint64_t seq, int64_t dt_ms, struct rep_cause *out);
 /*

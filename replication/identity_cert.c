@@ -7,6 +7,7 @@
 #include "proto/err.h"
 #include "proto/pb.h"
 #include "proto/wire.h"
+#include "replication/name.h"
 #include "replication/sign.h"
 
 #define PURPOSE_CERT      "terrace/cert/1"
@@ -47,31 +48,9 @@ struct parts {
 	uint32_t registrar_serial;
 };
 
-/* "110101/110101001": printable components, none empty or overlong. */
-static bool unit_ok(const char *unit)
+static struct tr_bytes text_of(const char *text)
 {
-	size_t component = 0, i;
-
-	for (i = 0; unit[i] != '\0'; i++) {
-		unsigned char c = (unsigned char)unit[i];
-
-		if (c <= ' ' || c == 0x7f || i == TR_UNIT_PATH_MAX)
-			return false;
-		if (c == '/' && component == 0)
-			return false;
-		component = c == '/' ? 0 : component + 1;
-		if (component > TR_UNIT_CODE_MAX)
-			return false;
-	}
-	return component > 0;
-}
-
-static bool title_ok(const char *title)
-{
-	for (; *title != '\0'; title++)
-		if ((unsigned char)*title < ' ' || *title == 0x7f)
-			return false;
-	return true;
+	return (struct tr_bytes){(const uint8_t *)text, strlen(text)};
 }
 
 static bool cert_ok(const struct rep_cert *cert)
@@ -79,7 +58,8 @@ static bool cert_ok(const struct rep_cert *cert)
 	return cert->nid.v != 0 && cert->serial != 0 && cert->zone != 0 &&
 	    cert->level <= TR_LEVEL_MAX && cert->alg == ALG_ED25519 &&
 	    (cert->level == 0) == (cert->parent.v == 0) &&
-	    unit_ok(cert->unit) && title_ok(cert->title);
+	    rep_name_path_ok(text_of(cert->unit)) &&
+	    rep_name_title_ok(text_of(cert->title));
 }
 
 /* --- encoding --- */
@@ -87,14 +67,12 @@ static bool cert_ok(const struct rep_cert *cert)
 static size_t encode_cert(const struct rep_cert *cert, uint8_t *out, size_t cap)
 {
 	struct tr_pb_writer w = {out, out + cap, false};
-	struct tr_bytes unit = {(const uint8_t *)cert->unit, 0};
-	struct tr_bytes title = {(const uint8_t *)cert->title, 0};
+	struct tr_bytes unit, title;
 
-	if (cert->unit[TR_UNIT_PATH_MAX] != '\0' ||
-	    cert->title[TR_TITLE_MAX] != '\0' || !cert_ok(cert))
+	if (cert->unit[TR_UNIT_PATH_MAX] != '\0' || cert->title[TR_TITLE_MAX] != '\0' || !cert_ok(cert))
 		return 0;
-	unit.size = strlen(cert->unit);
-	title.size = strlen(cert->title);
+	unit = text_of(cert->unit);
+	title = text_of(cert->title);
 	if (!wire_utf8_ok(unit) || !wire_utf8_ok(title))
 		return 0;
 	tr_pb_put_fixed64(&w, CERT_NID, cert->nid.v);
@@ -388,20 +366,6 @@ static int verify_registrar(const struct parts *parts,
 
 /* --- the chain --- */
 
-/* One component more than the parent's path. */
-static bool unit_is_child(const char *unit, const char *parent)
-{
-	size_t size = strlen(parent);
-
-	if (strlen(unit) <= size + 1 || memcmp(unit, parent, size) != 0 ||
-	    unit[size] != '/')
-		return false;
-	for (const char *c = unit + size + 1; *c != '\0'; c++)
-		if (*c == '/')
-			return false;
-	return true;
-}
-
 static bool verify_under_issuer(const struct parts *parts,
     const struct rep_cert *cert, const struct rep_cert *issuer)
 {
@@ -411,7 +375,7 @@ static bool verify_under_issuer(const struct parts *parts,
 	    cert->issuer_serial == issuer->serial &&
 	    cert->zone == issuer->zone && cert->level == issuer->level + 1 &&
 	    (cert->caps & ~issuer->caps) == 0 &&
-	    unit_is_child(cert->unit, issuer->unit) &&
+	    rep_name_is_child(text_of(cert->unit), issuer->unit) &&
 	    parts->issuer_sig.size == SIG_SIZE &&
 	    rep_sign_verify(PURPOSE_CERT, parts->cert, parts->issuer_sig.data,
 		&issuer->sign_pk);

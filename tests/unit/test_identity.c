@@ -10,6 +10,7 @@
 #include "proto/err.h"
 #include "proto/record.pb-c.h"
 #include "replication/identity.h"
+#include "replication/sign.h"
 
 #define ZONE 0x5a5a5a5a00000001
 
@@ -292,6 +293,160 @@ static void damaged_certificates_never_verify(void **state)
 	assert_int_equal(rep_cert_verify(cert, &root, &hub, &hub, &out), 0);
 }
 
+/* One field of the certificate spoilt, signed again by the hub: as a parent with a bad program would. */
+static struct tr_bytes resign(const Terrace__Cert *c)
+{
+	static uint8_t body[TR_CERT_BYTES_MAX], sig[64], out[TR_CERT_BYTES_MAX];
+	Terrace__SignedCert sc = TERRACE__SIGNED_CERT__INIT;
+	size_t size = terrace__cert__pack(c, body);
+
+	rep_sign("terrace/cert/1", (struct tr_bytes){body, size}, hub_keys.sk, sig);
+	sc.cert = (ProtobufCBinaryData){size, body};
+	sc.issuer_sig = (ProtobufCBinaryData){sizeof(sig), sig};
+	return (struct tr_bytes){out, terrace__signed_cert__pack(&sc, out)};
+}
+
+static void each_field_is_held_to_its_bounds(void **state)
+{
+	static uint8_t text[2 * TR_UNIT_PATH_MAX] = "110101/";
+	struct tr_bytes cert = issue(&street, &hub_keys);
+	Terrace__SignedCert *sc = terrace__signed_cert__unpack(NULL, cert.size, cert.data);
+	Terrace__Cert *c = terrace__cert__unpack(NULL, sc->cert.len, sc->cert.data), bad;
+	struct rep_cert out;
+
+	(void)state;
+	memset(text + 7, '1', sizeof(text) - 7);
+	assert_int_equal(rep_cert_verify(resign(c), &root, &hub, &hub, &out), 0);
+	bad = *c, bad.unit = (ProtobufCBinaryData){7 + TR_UNIT_CODE_MAX + 1, text};
+	assert_int_equal(rep_cert_verify(resign(&bad), &root, &hub, &hub, &out), TR_E_INPUT);
+	bad = *c, bad.unit = (ProtobufCBinaryData){TR_UNIT_PATH_MAX + 1, text};
+	assert_int_equal(rep_cert_verify(resign(&bad), &root, &hub, &hub, &out), TR_E_LIMIT);
+	bad = *c, bad.unit.len = 0;
+	assert_int_equal(rep_cert_verify(resign(&bad), &root, &hub, &hub, &out), TR_E_INPUT);
+	bad = *c, bad.title = (ProtobufCBinaryData){3, (uint8_t *)"a\x7f" "b"};
+	assert_int_equal(rep_cert_verify(resign(&bad), &root, &hub, &hub, &out), TR_E_INPUT);
+	bad = *c, bad.title = (ProtobufCBinaryData){2, (uint8_t *)"\xc3\x28"};
+	assert_int_equal(rep_cert_verify(resign(&bad), &root, &hub, &hub, &out), TR_E_UTF8);
+	bad = *c, bad.seal_pk.len = 31;
+	assert_int_equal(rep_cert_verify(resign(&bad), &root, &hub, &hub, &out), TR_E_INPUT);
+	bad = *c, bad.seal_pk.len = 0;
+	assert_int_equal(rep_cert_verify(resign(&bad), &root, &hub, &hub, &out), TR_E_INPUT);
+	bad = *c, bad.alg = 256;
+	assert_int_equal(rep_cert_verify(resign(&bad), &root, &hub, &hub, &out), TR_E_INPUT);
+	bad = *c, bad.level = 300;
+	assert_int_equal(rep_cert_verify(resign(&bad), &root, &hub, &hub, &out), TR_E_INPUT);
+	terrace__cert__free_unpacked(c, NULL);
+	terrace__signed_cert__free_unpacked(sc, NULL);
+}
+
+static void no_larger_than_what_is_allowed(void **state)
+{
+	static uint8_t large[TR_CERT_BYTES_MAX + 1];
+	uint8_t sig[64] = {0};
+	struct tr_bytes in = UNIT_BYTES(large);
+	struct rep_cert c, out;
+
+	(void)state;
+	memcpy(large, issue(&street, &hub_keys).data, 100);
+	assert_int_equal(rep_cert_decode(in, &out), TR_E_LIMIT);
+	assert_int_equal(rep_cert_verify(in, &root, &hub, &hub, &out), TR_E_LIMIT);
+	assert_int_equal(rep_cert_countersign(in, &hub_keys, 1, buf2, sizeof(buf2)), 0);
+	assert_int_equal(rep_cert_put_rekey(in, sig, buf2, sizeof(buf2)), 0);
+	assert_false(rep_cert_rekey_ok(in, &street));
+	assert_int_equal(rep_cert_issue(&street, &hub_keys, buf2, 60), 0);
+	assert_int_equal(rep_root_encode(&root, buf2, 20), 0);
+	c = street, memset(c.title, 'T', sizeof(c.title));
+	assert_int_equal(issue(&c, &hub_keys).size, 0);
+	c = street, c.unit[2] = '\xff';
+	assert_int_equal(issue(&c, &hub_keys).size, 0);
+}
+
+/* The top's certificate is the root's: nobody's issuer, the root's version, whole signatures. */
+static void what_the_root_signs_is_its_own(void **state)
+{
+	const uint8_t index[2] = {0, 2};
+	const struct rep_sign_keys two[2] = {root_keys[0], root_keys[2]};
+	struct rep_cert c, out;
+	struct tr_bytes cert = {buf, 0};
+
+	(void)state;
+	c = hub, c.issuer_serial = 2;
+	cert.size = rep_cert_issue_by_root(&c, two, index, 2, buf, sizeof(buf));
+	assert_int_equal(rep_cert_verify(cert, &root, NULL, NULL, &out), TR_E_FORGED);
+	c = hub, c.issuer.v = 5;
+	cert.size = rep_cert_issue_by_root(&c, two, index, 2, buf, sizeof(buf));
+	assert_int_equal(rep_cert_verify(cert, &root, NULL, NULL, &out), TR_E_FORGED);
+	cert = issue(&hub, &root_keys[0]); /* 64 bytes, without an index */
+	assert_int_equal(rep_cert_verify(cert, &root, NULL, NULL, &out), TR_E_FORGED);
+	c = street, c.issuer.v = 0; /* level 1 */
+	cert.size = rep_cert_issue_by_root(&c, two, index, 2, buf, sizeof(buf));
+	assert_int_equal(rep_cert_verify(cert, &root, NULL, NULL, &out), TR_E_FORGED);
+	c = street; /* signed in the root's way under an issuer */
+	cert.size = rep_cert_issue_by_root(&c, two, index, 2, buf, sizeof(buf));
+	assert_int_equal(rep_cert_verify(cert, &root, &hub, &hub, &out), TR_E_FORGED);
+}
+
+static void a_key_vouches_for_the_next_one_only(void **state)
+{
+	struct rep_cert next = street, prev = street, other;
+	struct tr_bytes cert = {buf2, 0};
+	uint8_t sig[64];
+
+	(void)state;
+	next.serial = 2;
+	next.sign_pk = leaf_keys.pk;
+	rep_cert_rekey_sign(&next, &street_keys, sig);
+	cert.size = rep_cert_put_rekey(issue(&next, &hub_keys), sig, buf2, sizeof(buf2));
+	assert_true(rep_cert_rekey_ok(cert, &prev));
+	assert_false(rep_cert_rekey_ok(issue(&next, &hub_keys), &prev)); /* nobody vouches */
+	other = prev, other.serial = 2;
+	assert_false(rep_cert_rekey_ok(cert, &other));
+	other = prev, other.nid.v++;
+	assert_false(rep_cert_rekey_ok(cert, &other));
+	other = prev, other.zone++;
+	assert_false(rep_cert_rekey_ok(cert, &other));
+	other = prev, other.sign_pk = hub_keys.pk;
+	assert_false(rep_cert_rekey_ok(cert, &other));
+	memcpy(buf2, "\x0a\x01\x08\x12\x40", 5); /* a body that is none */
+	memset(buf2 + 5, 1, 64);
+	assert_false(rep_cert_rekey_ok((struct tr_bytes){buf2, 69}, &prev));
+}
+
+static void a_root_of_other_numbers_is_refused(void **state)
+{
+	struct rep_root bad, out;
+	uint8_t bytes[TR_ROOT_BYTES_MAX];
+	size_t size;
+
+	(void)state;
+	bad = root, bad.key_count = 4;
+	assert_int_equal(rep_root_encode(&bad, bytes, sizeof(bytes)), 0);
+	bad = root, bad.zone = 0;
+	assert_int_equal(rep_root_encode(&bad, bytes, sizeof(bytes)), 0);
+	bad = root, bad.key_count = 1, bad.threshold = 1;
+	size = rep_root_encode(&bad, bytes, sizeof(bytes));
+	assert_int_equal(rep_root_decode((struct tr_bytes){bytes, size}, &out), 0);
+	/* a field of a later version, the hash of the root before; 9: zone, 2: version, then the keys */
+	memcpy(bytes + size, "\x2a\x20", 2);
+	memset(bytes + size + 2, 7, 32);
+	assert_int_equal(rep_root_decode((struct tr_bytes){bytes, size + 34}, &out), 0);
+	bytes[size + 1] = 0x1f;
+	assert_int_equal(rep_root_decode((struct tr_bytes){bytes, size + 33}, &out), TR_E_INPUT);
+	memcpy(bytes + size, "\x09\x01\0\0\0\0\0\0\0", 9); /* the zone twice */
+	assert_int_equal(rep_root_decode((struct tr_bytes){bytes, size + 9}, &out), TR_E_INPUT);
+	memcpy(bytes + size, "\x18\x01", 2); /* a key that is a number */
+	assert_int_equal(rep_root_decode((struct tr_bytes){bytes, size + 2}, &out), TR_E_INPUT);
+	memcpy(bytes + size, "\x1a\x01\x01", 3); /* of one byte */
+	assert_int_equal(rep_root_decode((struct tr_bytes){bytes, size + 3}, &out), TR_E_INPUT);
+	for (unsigned i = 0; i < 3; i++) { /* four keys */
+		bytes[size + 34 * i] = 0x1a;
+		bytes[size + 34 * i + 1] = 0x20;
+		memcpy(bytes + size + 34 * i + 2, (i == 0 ? hub_keys : i == 1 ? street_keys : leaf_keys).pk.b, 32);
+	}
+	assert_int_equal(rep_root_decode((struct tr_bytes){bytes, size + 2 * 34}, &out), 0);
+	assert_int_equal(rep_root_decode((struct tr_bytes){bytes, size + 3 * 34}, &out), TR_E_INPUT);
+}
+
 /* protobuf-c, the schema's own reader, sees the same fields. */
 static void the_bytes_are_those_of_protobuf(void **state)
 {
@@ -365,6 +520,15 @@ static void enrolment_is_bound_to_token_and_keys(void **state)
 	s.size--;
 	assert_false(rep_enroll_verify(token, req, s, &leaf_keys.pk));
 	s.size++;
+	token.size--;
+	assert_false(rep_enroll_verify(token, req, s, &leaf_keys.pk));
+	token.size++;
+	req.size = 0;
+	assert_false(rep_enroll_verify(token, req, s, &leaf_keys.pk));
+	req.size = TR_CERT_REQ_BYTES_MAX + 1;
+	assert_false(rep_enroll_verify(token, req, s, &leaf_keys.pk));
+	req.size = sizeof(want);
+	assert_false(rep_enroll_verify(token, req, s, &(struct tr_key){{1}})); /* of small order */
 	rep_enroll_mac(mac_key, token, req, s, mac);
 	unit_golden_check("enroll-mac", mac, 32);
 	id[0] ^= 1;
@@ -406,6 +570,11 @@ int main(void)
 	    cmocka_unit_test(issue_refuses_what_decode_would),
 	    cmocka_unit_test(the_fullest_certificate_fits),
 	    cmocka_unit_test(damaged_certificates_never_verify),
+	    cmocka_unit_test(each_field_is_held_to_its_bounds),
+	    cmocka_unit_test(no_larger_than_what_is_allowed),
+	    cmocka_unit_test(what_the_root_signs_is_its_own),
+	    cmocka_unit_test(a_key_vouches_for_the_next_one_only),
+	    cmocka_unit_test(a_root_of_other_numbers_is_refused),
 	    cmocka_unit_test(the_bytes_are_those_of_protobuf),
 	    cmocka_unit_test(the_root_reads_back_and_is_bounded),
 	    cmocka_unit_test(enrolment_is_bound_to_token_and_keys),
