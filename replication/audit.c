@@ -7,10 +7,22 @@
 #define STEP_MS 10        /* between two turns: the rest of the time is for the node's work */
 #define STEP_RECORDS 256
 
+/* What belongs to a session that is over. */
+static void forget(struct rep_link *link)
+{
+	if (link->serve != NULL && link->serve->epoch != link->epoch) {
+		rep_audit_free(link->serve);
+		link->serve = NULL;
+	}
+	if (link->ask != NULL && link->ask->info.is_running && link->ask->epoch != link->epoch)
+		rep_audit_ask_end(link->ask, TR_E_DOWN);
+}
+
 int rep_audit_take(struct rep_node *node, struct rep_link *link, const Terrace__Audit *msg)
 {
 	if (link->is_bundle || link->state != REP_LINK_LIVE)
 		return TR_E_INPUT;
+	forget(link);
 	switch (msg->mode) {
 	case TR_AUDIT_ASK_ROOTS:
 	case TR_AUDIT_ASK_BUCKETS:
@@ -22,17 +34,6 @@ int rep_audit_take(struct rep_node *node, struct rep_link *link, const Terrace__
 static bool is_hashing(const struct rep_audit *audit)
 {
 	return audit != NULL && audit->pass.mode != 0 && !audit->pass.done;
-}
-
-/* What belongs to a session that is over. */
-static void forget(struct rep_link *link)
-{
-	if (link->serve != NULL && link->serve->epoch != link->epoch) {
-		rep_audit_free(link->serve);
-		link->serve = NULL;
-	}
-	if (link->ask != NULL && link->ask->info.is_running && link->ask->epoch != link->epoch)
-		rep_audit_ask_end(link->ask, TR_E_DOWN);
 }
 
 void rep_audit_flush(struct rep_node *node)

@@ -34,7 +34,7 @@ struct rep_audit_sum { /* of one domain */
 	uint64_t peer_records, peer_sum[4];
 };
 
-struct rep_audit_row {
+struct rep_audit_row { /* only bytes: those before the hash are compared at once */
 	uint8_t kind;
 	struct tr_rec_id id;
 	uint8_t hash[16];

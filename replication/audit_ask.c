@@ -179,7 +179,7 @@ static int take_domain(struct rep_audit *audit, const struct rep_node *node, con
 
 static int by_row(const struct rep_audit_row *a, const struct rep_audit_row *b)
 {
-	return a->kind != b->kind ? (a->kind < b->kind ? -1 : 1) : memcmp(a->id.b, b->id.b, sizeof(a->id.b));
+	return memcmp(a, b, offsetof(struct rep_audit_row, hash));
 }
 
 static int take_rows(struct rep_audit *audit, const Terrace__Audit *msg)
@@ -207,6 +207,7 @@ static int take_rows(struct rep_audit *audit, const Terrace__Audit *msg)
 int rep_audit_ask_take(struct rep_node *node, struct rep_link *link, const Terrace__Audit *msg)
 {
 	struct rep_audit *audit = link->ask;
+	size_t count = msg->mode == TR_AUDIT_ROOTS ? msg->n_dom : msg->n_rec;
 	int rc = 0;
 
 	if (audit == NULL || !audit->info.is_running || msg->n != audit->n)
@@ -230,9 +231,9 @@ int rep_audit_ask_take(struct rep_node *node, struct rep_link *link, const Terra
 		return rc;
 	}
 	audit->since_ms = node->mono_ms;
-	audit->has_all = msg->more == 0 || (msg->n_dom == 0 && msg->n_rec == 0);
+	audit->has_all = msg->more == 0 || count == 0; /* a part of nothing is the last one, whatever it says */
 	audit->is_due = !audit->has_all;
-	audit->from += (uint32_t)(msg->mode == TR_AUDIT_ROOTS ? msg->n_dom : msg->n_rec);
+	audit->from += (uint32_t)count;
 	return 0;
 }
 

@@ -207,7 +207,7 @@ void rep_audit_work(struct rep_node *node, struct rep_audit_pass *pass, size_t *
 {
 	size_t bytes = 0;
 
-	while (pass->mode != 0 && !pass->done && *budget > 0 && node->rc == 0) {
+	while (!pass->done && *budget > 0 && node->rc == 0) {
 		int rc = next(node, pass, &bytes);
 
 		--*budget;

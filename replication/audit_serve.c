@@ -20,10 +20,6 @@ int rep_audit_serve_take(struct rep_node *node, struct rep_link *link, const Ter
 	bool is_domain = msg->mode != TR_AUDIT_ASK_ROOTS;
 	int rc;
 
-	if (audit != NULL && audit->epoch != link->epoch) { /* of a session before */
-		rep_audit_free(audit);
-		audit = link->serve = NULL;
-	}
 	if (is_domain != (msg->n_dom == 1) || (msg->mode == TR_AUDIT_ASK_RECORDS) != (msg->want.len != 0))
 		return TR_E_INPUT;
 	if (audit != NULL && audit->n == msg->n) { /* the next part of the same answer */

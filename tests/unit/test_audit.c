@@ -139,6 +139,43 @@ static void it_does_not_hurry(void **state)
 	rig_end(&s.r);
 }
 
+/* Questions that lack what they are about, or come before the one before was hashed, or before there is a session. */
+static void it_takes_no_half_questions(void **state)
+{
+	Terrace__Msg msg = TERRACE__MSG__INIT;
+	Terrace__Audit audit = TERRACE__AUDIT__INIT;
+	uint8_t want[32] = {1};
+	struct scene s;
+
+	(void)state;
+	begin(&s);
+	msg.m_case = TERRACE__MSG__M_AUDIT;
+	msg.audit = &audit;
+	audit.n = 1;
+	audit.mode = TR_AUDIT_ASK_BUCKETS; /* of which domain? */
+	rig_send(&s.r, &msg);
+	assert_int_equal(bad(&s), 1);
+	rig_connect(&s.r, RIG_STREET);
+	audit.mode = TR_AUDIT_ASK_ROOTS;
+	audit.want = (ProtobufCBinaryData){sizeof(want), want}; /* of all of them */
+	rig_send(&s.r, &msg);
+	assert_int_equal(bad(&s), 2);
+	rig_hello(&s.r); /* a new session, of which only HELLO came */
+	audit.want.len = 0;
+	rig_send(&s.r, &msg);
+	assert_int_equal(bad(&s), 3);
+	rig_connect(&s.r, RIG_STREET);
+	audit.n = 5;
+	rig_send_only(&s.r, &msg);
+	audit.n = 6;
+	rig_send(&s.r, &msg);
+	assert_int_equal(bad(&s), 4);
+	assert_non_null(answer(&s));
+	assert_int_equal(s.r.frames[TERRACE__MSG__M_AUDIT], 1);
+	assert_int_equal(s.r.rc, 0);
+	rig_end(&s.r);
+}
+
 static void reply(struct scene *s, uint32_t mode, uint32_t n, size_t doms, uint64_t scope, bool halves)
 {
 	static uint8_t digest[16], sum[32];
@@ -350,6 +387,7 @@ int main(void)
 	    cmocka_unit_test(it_answers_within_reach),
 	    cmocka_unit_test(it_tells_nothing_of_others),
 	    cmocka_unit_test(it_does_not_hurry),
+	    cmocka_unit_test(it_takes_no_half_questions),
 	    cmocka_unit_test(it_believes_no_answer_that_nobody_asked_for),
 	    cmocka_unit_test(it_waits_no_longer_than_it_says),
 	    cmocka_unit_test(segments_are_given_once_a_second),
