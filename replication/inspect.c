@@ -68,7 +68,8 @@ const char *rep_link_state_name(enum rep_link_state state)
 	static const char *const names[] = {"down", "dialling", "hello", "comparing", "up",
 	    "refused", "paused", "never", "enrolling", "fenced"};
 
-	return (unsigned)state < sizeof(names) / sizeof(names[0]) ? names[state] : "down";
+	TR_ASSERT((unsigned)state < sizeof(names) / sizeof(names[0]));
+	return names[state];
 }
 
 static int by_value(const void *a, const void *b)

@@ -113,16 +113,17 @@ static int stored_op(const struct rep_view *view, struct tr_dot dot, struct rep_
 		rc = TR_E_DAMAGED;
 	if (rc == 0) {
 		const ProtobufCBinaryData *at = &seg->op[dot.seq - seg->first];
-		uint64_t offset = 0;
+		size_t i = 0;
 
 		hlc->v = seg->hlc;
 		*serial = seg->serial;
 		*clockq = (uint8_t)seg->clockq;
 		/* texts must outlive the arena: decode from the row, which lies in the view */
-		for (size_t i = 0; i + at->len <= row.bytes.size && offset == 0; i++)
-			if (memcmp(row.bytes.data + i, at->data, at->len) == 0)
-				offset = i + 1;
-		rc = offset != 0 ? rep_op_decode(op, rep_bytes(row.bytes.data + offset - 1, at->len)) : TR_E_DAMAGED;
+		while (memcmp(row.bytes.data + i, at->data, at->len) != 0) {
+			i++;
+			TR_ASSERT(i + at->len <= row.bytes.size); /* they were decoded from there */
+		}
+		rc = rep_op_decode(op, rep_bytes(row.bytes.data + i, at->len));
 	}
 	wire_arena_free(arena);
 	return rc;
@@ -162,7 +163,7 @@ int rep_record_op(const struct rep_node *node, const struct rep_view *view, cons
 	author = rep_unit_find(node, log->id.author);
 	cause->author = log->id.author;
 	cause->inc = log->id.inc;
-	cause->level = author != NULL ? author->level : 0;
+	cause->level = author->level;
 	cause->hlc = rep_fold_hlc(hlc, op->dt_ms);
 	cause->clockq = clockq;
 	return 0;
@@ -217,8 +218,6 @@ bool rep_directive_delivered(const struct rep_node *node, const struct rep_recor
 	struct tr_hlc acted = {0};
 	bool is_acted = has_acted(rec, &acted);
 
-	if (target == NULL)
-		return false;
 	if (head_covers(node, target, rec))
 		*at = target->xseq_hlc;
 	else if (is_acted)
@@ -251,8 +250,6 @@ static int check_ctx(struct check *c, const Terrace__Seg *seg, struct rep_chain_
 		struct rep_chain_row row;
 		struct rep_vec_entry *e = &out->ctx[out->ctx_count];
 
-		if (out->ctx_count >= TR_VECTOR_MAX)
-			return TR_E_DAMAGED;
 		if (rep_chain_find(c->view, seg->ctx[i]->log, seg->ctx[i]->seq, &row) != 0 || row.last != seg->ctx[i]->seq)
 			return TR_E_GAP;
 		e->log = seg->ctx[i]->log;
@@ -306,8 +303,7 @@ static int check_one(struct check *c, uint64_t first, uint64_t *last, struct rep
 	rc = segment(c->view, c->log->handle, first, c->arena, &row, &msg);
 	if (rc != 0)
 		return rc;
-	if (msg->first != first || msg->count == 0 || msg->count > TR_SEG_OPS_MAX ||
-	    row.last != first + msg->count - 1 || msg->sig.len != 64)
+	if (msg->first != first || row.last != first + msg->count - 1)
 		return TR_E_GAP;
 	rc = check_ctx(c, msg, &seg);
 	if (rc != 0)
