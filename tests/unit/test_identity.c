@@ -336,6 +336,12 @@ static void each_field_is_held_to_its_bounds(void **state)
 	bad = *c, bad.level = 300;
 	assert_int_equal(rep_cert_verify(resign(&bad), &root, &hub, &hub, &out), TR_E_INPUT);
 	terrace__cert__free_unpacked(c, NULL);
+	/* a field of a later version is passed over */
+	memcpy(buf2, cert.data, cert.size);
+	memcpy(buf2 + cert.size, "\xa0\x01\x05", 3);
+	assert_int_equal(rep_cert_verify((struct tr_bytes){buf2, cert.size + 3}, &root, &hub, &hub, &out), 0);
+	buf2[cert.size + 2] = 0x85; /* but not one that is none */
+	assert_int_equal(rep_cert_verify((struct tr_bytes){buf2, cert.size + 3}, &root, &hub, &hub, &out), TR_E_INPUT);
 	terrace__signed_cert__free_unpacked(sc, NULL);
 }
 
@@ -426,12 +432,14 @@ static void a_root_of_other_numbers_is_refused(void **state)
 	bad = root, bad.key_count = 1, bad.threshold = 1;
 	size = rep_root_encode(&bad, bytes, sizeof(bytes));
 	assert_int_equal(rep_root_decode((struct tr_bytes){bytes, size}, &out), 0);
-	/* a field of a later version, the hash of the root before; 9: zone, 2: version, then the keys */
+	/* fields of a later version: the hash of the root before, one that nobody knows */
 	memcpy(bytes + size, "\x2a\x20", 2);
 	memset(bytes + size + 2, 7, 32);
 	assert_int_equal(rep_root_decode((struct tr_bytes){bytes, size + 34}, &out), 0);
 	bytes[size + 1] = 0x1f;
 	assert_int_equal(rep_root_decode((struct tr_bytes){bytes, size + 33}, &out), TR_E_INPUT);
+	memcpy(bytes + size, "\xa0\x01\x05", 3);
+	assert_int_equal(rep_root_decode((struct tr_bytes){bytes, size + 3}, &out), 0);
 	memcpy(bytes + size, "\x09\x01\0\0\0\0\0\0\0", 9); /* the zone twice */
 	assert_int_equal(rep_root_decode((struct tr_bytes){bytes, size + 9}, &out), TR_E_INPUT);
 	memcpy(bytes + size, "\x18\x01", 2); /* a key that is a number */
