@@ -348,7 +348,6 @@ static void each_field_is_held_to_its_bounds(void **state)
 static void no_larger_than_what_is_allowed(void **state)
 {
 	static uint8_t large[TR_CERT_BYTES_MAX + 1];
-	uint8_t sig[64] = {0};
 	struct tr_bytes in = UNIT_BYTES(large);
 	struct rep_cert c, out;
 
@@ -357,8 +356,6 @@ static void no_larger_than_what_is_allowed(void **state)
 	assert_int_equal(rep_cert_decode(in, &out), TR_E_LIMIT);
 	assert_int_equal(rep_cert_verify(in, &root, &hub, &hub, &out), TR_E_LIMIT);
 	assert_int_equal(rep_cert_countersign(in, &hub_keys, 1, buf2, sizeof(buf2)), 0);
-	assert_int_equal(rep_cert_put_rekey(in, sig, buf2, sizeof(buf2)), 0);
-	assert_false(rep_cert_rekey_ok(in, &street));
 	assert_int_equal(rep_cert_issue(&street, &hub_keys, buf2, 60), 0);
 	assert_int_equal(rep_root_encode(&root, buf2, 20), 0);
 	c = street, memset(c.title, 'T', sizeof(c.title));
@@ -390,32 +387,6 @@ static void what_the_root_signs_is_its_own(void **state)
 	c = street; /* signed in the root's way under an issuer */
 	cert.size = rep_cert_issue_by_root(&c, two, index, 2, buf, sizeof(buf));
 	assert_int_equal(rep_cert_verify(cert, &root, &hub, &hub, &out), TR_E_FORGED);
-}
-
-static void a_key_vouches_for_the_next_one_only(void **state)
-{
-	struct rep_cert next = street, prev = street, other;
-	struct tr_bytes cert = {buf2, 0};
-	uint8_t sig[64];
-
-	(void)state;
-	next.serial = 2;
-	next.sign_pk = leaf_keys.pk;
-	rep_cert_rekey_sign(&next, &street_keys, sig);
-	cert.size = rep_cert_put_rekey(issue(&next, &hub_keys), sig, buf2, sizeof(buf2));
-	assert_true(rep_cert_rekey_ok(cert, &prev));
-	assert_false(rep_cert_rekey_ok(issue(&next, &hub_keys), &prev)); /* nobody vouches */
-	other = prev, other.serial = 2;
-	assert_false(rep_cert_rekey_ok(cert, &other));
-	other = prev, other.nid.v++;
-	assert_false(rep_cert_rekey_ok(cert, &other));
-	other = prev, other.zone++;
-	assert_false(rep_cert_rekey_ok(cert, &other));
-	other = prev, other.sign_pk = hub_keys.pk;
-	assert_false(rep_cert_rekey_ok(cert, &other));
-	memcpy(buf2, "\x0a\x01\x08\x12\x40", 5); /* a body that is none */
-	memset(buf2 + 5, 1, 64);
-	assert_false(rep_cert_rekey_ok((struct tr_bytes){buf2, 69}, &prev));
 }
 
 static void a_root_of_other_numbers_is_refused(void **state)
@@ -581,7 +552,6 @@ int main(void)
 	    cmocka_unit_test(each_field_is_held_to_its_bounds),
 	    cmocka_unit_test(no_larger_than_what_is_allowed),
 	    cmocka_unit_test(what_the_root_signs_is_its_own),
-	    cmocka_unit_test(a_key_vouches_for_the_next_one_only),
 	    cmocka_unit_test(a_root_of_other_numbers_is_refused),
 	    cmocka_unit_test(the_bytes_are_those_of_protobuf),
 	    cmocka_unit_test(the_root_reads_back_and_is_bounded),
