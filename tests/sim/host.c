@@ -285,8 +285,10 @@ static void effect(struct sim_world *world, unsigned host, const struct rep_effe
 		break;
 	case REP_FX_TRACE: sim_watch_trace(world, host, &fx->trace); break;
 	case REP_FX_BUNDLE:
-		if (h->bundle != NULL)
+		if (h->bundle != NULL) {
+			sim_watch_stick(world, host, fx->bytes);
 			sim_frames_push(h->bundle, fx->bytes);
+		}
 		break;
 	}
 }

@@ -267,6 +267,7 @@ void sim_act_weather(struct sim_world *world, struct sim_rng *rng, unsigned host
 
 /* --- watch.c --- */
 void sim_watch_frame(struct sim_world *world, unsigned host, uint32_t link, struct tr_bytes frame);
+void sim_watch_stick(struct sim_world *world, unsigned host, struct tr_bytes frame); /* what is on a stick */
 void sim_watch_trace(struct sim_world *world, unsigned host, const struct rep_trace *trace);
 
 /* --- act_policy.c: what the policy that a host uses says, from the documents as they were sent --- */

@@ -113,8 +113,12 @@ void sim_stick_write(struct sim_world *world, unsigned from, unsigned to, struct
 		sim_fail(world, from, "bundle", "export for %s: %s", world->host[to].name, tr_err_code(rc));
 	rep_check(h->node, &h->view);
 	world->counts.sticks++;
-	for (size_t i = 0; i < out->count; i++)
-		sim_trace_bytes(world, (struct tr_bytes){out->data[i], out->size[i]});
+	for (size_t i = 0; i < out->count; i++) {
+		struct tr_bytes frame = {out->data[i], out->size[i]};
+
+		sim_trace_bytes(world, frame);
+		sim_watch_stick(world, from, frame);
+	}
 	sim_log(world, from, "stick for %s, %zu frames", world->host[to].name, out->count);
 }
 
