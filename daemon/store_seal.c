@@ -20,6 +20,7 @@ const char *const td_store_tables[REP_T_COUNT] = {
 	[REP_T_VIOLATION] = "violation", [REP_T_LATER] = "later",
 	[REP_T_CUT] = "cut", [REP_T_EVID] = "evidence",
 	[REP_T_DOMAIN] = "domain", [REP_T_BASE] = "base", [REP_T_FLOOR] = "floor",
+	[REP_T_SNAP] = "snap",
 };
 
 const char *td_store_table_name(enum rep_table table)

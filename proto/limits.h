@@ -100,6 +100,14 @@
 #define TR_HANDSHAKE_MS 20000
 #define TR_HANDSHAKE_METERED_MS 60000
 
+/* --- snapshots --- */
+#define TR_SNAP_PART_MAX 256           /* segments, rows of one part: each signature costs 60 us, each record a fold */
+#define TR_SNAP_AT_MAX 128             /* a place in a snapshot: the longest key of a row, and what it is of */
+#define TR_SNAP_KEY_MAX 80
+#define TR_SNAP_SEG_MAX (TR_SEG_BYTES_MAX + 1024)
+#define TR_SNAP_BYTES_MAX ((uint64_t)2 << 30) /* of one domain's state, lying aside */
+#define TR_SNAP_IDLE_MS (600 * 1000)   /* nobody asked on for so long: its floor may be raised */
+
 /* --- audit --- */
 #define TR_AUDIT_SPLIT 256
 #define TR_AUDIT_PART 48               /* domains or records of one frame: below 4 KiB */

@@ -126,7 +126,8 @@ enum tr_evidence {
 	TR_EVIDENCE_CERTS = 1, /* two certificates of one node and serial, for different keys */
 };
 
-enum tr_need { TR_NEED_CERT = 1, TR_NEED_SEGMENTS = 2 };
+enum tr_need { TR_NEED_CERT = 1, TR_NEED_SEGMENTS = 2, TR_NEED_SNAPSHOT = 3 };
+enum tr_snap_table { TR_SNAP_RECORD = 1, TR_SNAP_ROW = 2 };
 
 enum tr_audit { /* a question and its answer */
 	TR_AUDIT_ASK_ROOTS = 1, TR_AUDIT_ROOTS = 2,

@@ -35,6 +35,8 @@ static int decode(struct wire_arena *arena,
 
 DECODER(wire_msg_decode, Terrace__Msg, terrace__msg__descriptor,
     TR_FRAME_RAW_MAX)
+DECODER(wire_snap_seg_decode, Terrace__SnapSeg, terrace__snap_seg__descriptor,
+    TR_SNAP_SEG_MAX)
 DECODER(wire_cert_req_decode, Terrace__CertReq, terrace__cert_req__descriptor,
     TR_CERT_REQ_BYTES_MAX)
 DECODER(wire_bundle_head_decode, Terrace__BundleHead,

@@ -28,6 +28,7 @@ void wire_arena_reset(struct wire_arena *arena);
  * The arena is NOT reset by these calls: several messages may live in it. */
 TR_MUST_CHECK int wire_msg_decode(struct wire_arena *arena, struct tr_bytes in, Terrace__Msg **out);
 TR_MUST_CHECK int wire_seg_decode(struct wire_arena *arena, struct tr_bytes in, Terrace__Seg **out);
+TR_MUST_CHECK int wire_snap_seg_decode(struct wire_arena *arena, struct tr_bytes in, Terrace__SnapSeg **out);
 TR_MUST_CHECK int wire_cert_req_decode(struct wire_arena *arena, struct tr_bytes in, Terrace__CertReq **out);
 TR_MUST_CHECK int wire_bundle_head_decode(struct wire_arena *arena, struct tr_bytes in, Terrace__BundleHead **out);
 TR_MUST_CHECK int wire_bundle_tail_decode(struct wire_arena *arena, struct tr_bytes in, Terrace__BundleTail **out);

@@ -87,6 +87,29 @@ static const struct wire_rule audit[] = {
 static const struct wire_rule need[] = {
     NUMBER(4, 0, TR_SEQ_MAX),
     NUMBER(5, 0, TR_SEQ_MAX),
+    BYTES(9, ID, ID),
+    BYTES(10, 1, TR_SNAP_AT_MAX),
+};
+static const struct wire_rule snap_seg[] = {
+    BYTES_MUST(1, TR_SEG_HEADER_SIZE, TR_SEG_HEADER_SIZE),
+    BYTES_MUST(2, SIG, SIG),
+    COUNT(3, TR_VECTOR_MAX),
+    EACH(4, TR_SEG_OPS_MAX, OP_MIN, TR_OP_BYTES_MAX),
+};
+static const struct wire_rule snap_row[] = {
+    NUMBER_MUST(1, TR_SNAP_RECORD, TR_SNAP_ROW),
+    BYTES_MUST(2, ID, TR_SNAP_KEY_MAX),
+    BYTES_MUST(3, 1, TR_RECORD_BYTES_MAX),
+};
+static const struct wire_rule snap[] = {
+    NUMBER_MUST(1, 1, UINT64_MAX),
+    NUMBER_MUST(2, TR_LANE_P, TR_LANE_E),
+    BYTES_MUST(3, ID, ID),
+    BYTES(4, SEG_MIN, TR_SNAP_SEG_MAX),
+    NUMBER(5, 0, TR_SEG_OPS_MAX - 1),
+    EACH(6, TR_SNAP_PART_MAX, SEG_MIN, TR_SNAP_SEG_MAX),
+    COUNT(7, TR_SNAP_PART_MAX),
+    BYTES(8, 1, TR_SNAP_AT_MAX),
 };
 static const struct wire_rule place[] = {
     NUMBER_MUST(1, 1, TR_SEQ_MAX),
@@ -165,6 +188,9 @@ static const struct wire_rules all[] = {
     OF(frontier, frontier),
     OF(head, head),
     OF(need, need),
+    OF(snap, snap),
+    OF(snap_seg, snap_seg),
+    OF(snap_row, snap_row),
     OF(index, index_),
     OF(place, place),
     OF(audit, audit),

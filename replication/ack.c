@@ -10,6 +10,7 @@
 #include "replication/link.h"
 #include "replication/log.h"
 #include "replication/queue.h"
+#include "replication/snap.h"
 #include "replication/unit.h"
 
 #define SENT_MAX 8192
@@ -127,6 +128,8 @@ int rep_ack_take(struct rep_node *node, struct rep_link *link, const Terrace__Fr
 			continue;
 		before = rep_queue_way(link, log)->acked;
 		rep_queue_has(node, link, log, msg->e[i]->seq);
+		if (before < log->low) /* by a snapshot: the next one */
+			rep_snap_again(node, link);
 		if (rep_queue_way(link, log)->acked == before)
 			continue;
 		rep_ack_policy(node, link, log, rep_queue_way(link, log)->acked);

@@ -117,6 +117,12 @@ static bool start(struct rep_node *node, struct rep_domain *domain)
 		free(job);
 		return false;
 	}
+	if (is_make && rep_base_contains(domain->base, job->target)) { /* it came with a snapshot */
+		domain->make_due = false;
+		free(job->target);
+		free(job);
+		return false;
+	}
 	rep_ckpt_root_begin(&job->root);
 	node->job = job;
 	return true;

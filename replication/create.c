@@ -10,6 +10,7 @@
 #include "replication/cut.h"
 #include "replication/ckpt.h"
 #include "replication/prune.h"
+#include "replication/snap.h"
 #include "replication/head.h"
 #include "replication/incarnation.h"
 #include "replication/keys.h"
@@ -192,6 +193,7 @@ void rep_free(struct rep_node *node)
 	for (size_t i = 0; i < node->link_count; i++) {
 		rep_audit_free(node->links[i]->ask);
 		rep_audit_free(node->links[i]->serve);
+		rep_snap_serve_free(node->links[i]);
 		rep_link_free(node->links[i]);
 	}
 	rep_link_free(node->bundle);
@@ -199,6 +201,7 @@ void rep_free(struct rep_node *node)
 		rep_log_free(node->logs[i]);
 	rep_ckpt_free(node);
 	rep_prune_free(node);
+	rep_snap_take_free(node);
 	rep_base_free(node);
 	for (size_t i = 0; i < node->unit_count; i++) {
 		free(node->units[i]->pending);

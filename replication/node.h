@@ -276,6 +276,16 @@ struct rep_link {
 	uint32_t want_log;
 	uint64_t want_first, want_last;
 	int64_t want_ms, serve_ms;
+	/* snapshots: what is offered to the peer, and what it offered (snap.h) */
+	struct rep_snap_serve *snap;
+	bool snap_lacks;          /* it lacks what was dropped here */
+	size_t snap_domain;       /* where to look on for it */
+	int64_t snap_ms;          /* when to offer again */
+	bool snap_offered;        /* came when another one was under way */
+	struct tr_nid snap_scope;
+	uint8_t snap_lane;
+	int64_t snap_until_ms;    /* nothing is taken of it until then; */
+	uint32_t snap_refused;    /* so often it was not what it should be */
 	/* times, mono */
 	int64_t rx_ms, tx_ms, deadline_ms, next_try_ms, head_ms;
 	int64_t mend_ms;          /* when the session ends because of a bad frame; 0 = not */
@@ -342,6 +352,8 @@ struct rep_node {
 	uint64_t ckpt_ops;         /* configuration, see rep.h */
 	int64_t ckpt_ms;
 	uint32_t ckpt_slice;
+	struct rep_snap *snap;     /* that is taken, see snap.h */
+	bool snap_loaded;          /* what was there at the start has been looked at */
 	struct rep_prune *prune;   /* under way, see prune.h */
 	size_t prune_left;         /* domains that wait for it */
 	int64_t prune_ms, prune_scan_ms; /* mono: next slice; last look */

@@ -12,6 +12,7 @@
 #include "replication/mend.h"
 #include "replication/queue.h"
 #include "replication/receipt.h"
+#include "replication/snap.h"
 #include "replication/take.h"
 #include "replication/trust.h"
 #include "replication/unit.h"
@@ -41,6 +42,8 @@ static int on_need(struct rep_node *node, struct rep_link *link, const Terrace__
 	struct rep_key key;
 	uint32_t serial;
 
+	if (need->what == TR_NEED_SNAPSHOT)
+		return rep_snap_need(node, link, need);
 	if (need->what == TR_NEED_SEGMENTS)
 		return rep_mend_need(node, link, need);
 	if (need->what != TR_NEED_CERT || unit == NULL ||
@@ -86,6 +89,7 @@ static int content(struct rep_node *node, struct rep_link *link, const Terrace__
 	case TERRACE__MSG__M_FRONTIER: return rep_compare_frontier(node, link, msg->frontier);
 	case TERRACE__MSG__M_INDEX: return rep_index_take(node, link, msg->index);
 	case TERRACE__MSG__M_SEGS: return on_segs(node, link, msg->segs);
+	case TERRACE__MSG__M_SNAP: return link->is_bundle ? TR_E_INPUT : rep_snap_take(node, link, msg->snap);
 	case TERRACE__MSG__M_HEAD: return rep_head_take(node, link, msg->head);
 	case TERRACE__MSG__M_RECEIPT: return rep_receipt_take(node, link, msg->receipt);
 	case TERRACE__MSG__M_CERT: return rep_on_cert(node, link, rep_bytes(msg->cert.data, msg->cert.len));

@@ -13,6 +13,7 @@
 #include "replication/op.h"
 #include "replication/refold.h"
 #include "replication/record.h"
+#include "replication/snap.h"
 #include "replication/status.h"
 
 #define HOUR_MS ((int64_t)3600 * 1000)
@@ -36,6 +37,12 @@ static void end(struct rep_node *node)
 {
 	free(node->prune);
 	node->prune = NULL;
+}
+
+void rep_prune_stop(struct rep_node *node, const struct rep_domain *domain)
+{
+	if (node->prune != NULL && node->prune->domain == domain)
+		end(node);
 }
 
 void rep_prune_free(struct rep_node *node)
@@ -108,7 +115,7 @@ static bool is_due(struct rep_node *node, const struct rep_domain *domain)
 
 	if (domain->next_floor != NULL && domain->differs == NULL)
 		return true; /* it was cut short */
-	if (rep_prune_hold(node, domain) != REP_HOLD_NONE)
+	if (rep_prune_hold(node, domain) != REP_HOLD_NONE || rep_snap_is_served(node, domain))
 		return false;
 	for (uint16_t i = 0; i < base->count; i++) {
 		const struct rep_log *log = rep_log_get(node, base->f[i].log);

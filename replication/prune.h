@@ -25,6 +25,8 @@ void rep_prune_flush(struct rep_node *node); /* a slice of it */
 int64_t rep_prune_deadline(const struct rep_node *node);
 /* What stands in the way of dropping ops of the domain, but for their age and number. */
 enum rep_hold rep_prune_hold(const struct rep_node *node, const struct rep_domain *domain);
+/* The pass over this domain ends where it is. */
+void rep_prune_stop(struct rep_node *node, const struct rep_domain *domain);
 void rep_prune_free(struct rep_node *node);
 
 #endif

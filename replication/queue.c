@@ -137,10 +137,16 @@ struct rep_link *rep_queue_link(const struct rep_node *node, const struct rep_lo
 }
 
 /* Whether it is to be in the queue, and is not. */
-static bool enters(const struct rep_log *log, struct rep_way *way)
+static bool enters(struct rep_link *link, struct rep_log *log)
 {
-	if (way->queued || way->unsure || way->sent >= log->seq || way->sent < log->low)
-		return false; /* the last: what it lacks was dropped here, see prune.h */
+	struct rep_way *way = rep_queue_way(link, log);
+
+	if (way->queued || way->unsure || way->sent >= log->seq)
+		return false;
+	if (way->sent < log->low) { /* what it lacks was dropped here */
+		link->snap_lacks = true;
+		return false;
+	}
 	way->queued = true;
 	way->next_send = 0;
 	return true;
@@ -150,7 +156,7 @@ void rep_queue_send(struct rep_node *node, struct rep_link *link, struct rep_log
 {
 	unsigned cls = rep_queue_class(log->id.lane);
 
-	if (!enters(log, rep_queue_way(link, log)))
+	if (!enters(link, log))
 		return;
 	if (link->queue_head[cls] == 0)
 		link->queue_head[cls] = log->handle;
@@ -164,7 +170,7 @@ void rep_queue_again(struct rep_link *link, struct rep_log *log)
 	struct rep_way *way = rep_queue_way(link, log);
 	unsigned cls = rep_queue_class(log->id.lane);
 
-	if (!enters(log, way))
+	if (!enters(link, log))
 		return;
 	way->next_send = link->queue_head[cls];
 	if (link->queue_head[cls] == 0)
@@ -201,8 +207,11 @@ void rep_queue_sure(struct rep_node *node, struct rep_link *link, struct rep_log
 void rep_queue_has(struct rep_node *node, struct rep_link *link, struct rep_log *log, uint64_t seq)
 {
 	rep_queue_raise(node, link, log, seq);
-	for (; log != NULL; log = rep_log_get(node, log->parent))
+	for (; log != NULL; log = rep_log_get(node, log->parent)) {
 		rep_queue_sure(node, link, log);
+		if (log->low != 0 && link->state == REP_LINK_LIVE)
+			rep_queue_send(node, link, log); /* it was not to be had behind what was dropped; now it is */
+	}
 }
 
 /* The levels above are told how much waits for a child that is away. */

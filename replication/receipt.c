@@ -213,6 +213,8 @@ int rep_receipt_take(struct rep_node *node, struct rep_link *link, const Terrace
 		rep_receipt_send(node, node->links[0], scope);
 	if (rc != TR_E_GAP)
 		return rc;
+	if (scope->pending != NULL && link->way == REP_WAY_DOWN && scope->pending->ctr >= r.ctr)
+		return 0; /* a child that holds an older one than what waits here */
 	if (scope->pending == NULL && (scope->pending = malloc(sizeof(r))) == NULL)
 		return TR_E_NOMEM;
 	*scope->pending = r; /* newest only */

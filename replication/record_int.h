@@ -76,6 +76,27 @@ TR_MUST_CHECK int rep_record_rows_all(const struct rep_view *view,
     const struct tr_rec_id *id, uint16_t field, struct rep_row_cursor *cursor,
     struct rep_row *out);
 
+/* ---------------------------------------- to another store (record_carry.c) */
+
+#define REP_CARRY_VALUE_MAX (96 + TR_ACTOR_MAX + TR_TEXT_MAX)
+
+/* A row of REP_T_ROW with another log handle, its key made again from what it says. */
+struct rep_carried {
+	uint8_t key[80], value[REP_CARRY_VALUE_MAX];
+	size_t key_size, value_size;
+};
+/*
+ * Another handle for each op of a record, as `handle` says it for the op's log
+ * and sequence (UINT32_MAX: there is none); and the steps that are kept only to
+ * be shown go: they are no part of the state.  0; TR_E_DAMAGED.
+ */
+TR_MUST_CHECK int rep_record_carry(struct rep_record *rec,
+    uint32_t (*handle)(void *ctx, struct tr_nid author, uint64_t inc, uint64_t seq), void *ctx);
+/* What a stored row says.  False: damaged. */
+bool rep_record_row_read(struct rep_row *row, struct tr_bytes key, struct tr_bytes value);
+/* False: damaged. */
+bool rep_record_row_carry(struct rep_carried *out, struct tr_bytes key, struct tr_bytes value, uint32_t handle);
+
 /* Field numbers of schema.def that have a meaning of their own. */
 enum {
 	REP_FIELD_NID = 1, /* of a unit */

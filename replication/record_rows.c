@@ -494,3 +494,58 @@ uint32_t rep_record_rows_items(
 	}
 	return items;
 }
+
+/* ------------------------------------------------------- to another store */
+
+bool rep_record_row_read(struct rep_row *row, struct tr_bytes key, struct tr_bytes value)
+{
+	return parse(row, key, value);
+}
+
+bool rep_record_row_carry(struct rep_carried *out, struct tr_bytes key, struct tr_bytes value, uint32_t handle)
+{
+	struct rep_cause cause = {.dot = {handle, 0}};
+	struct tr_rec_id id;
+	struct rep_row row;
+	struct tr_pb_writer w;
+	struct source s = {.cause = &cause};
+	struct key k;
+	enum rep_merge_kind tag;
+
+	if (!parse(&row, key, value) || row.actor.size > TR_ACTOR_MAX || row.text.size > TR_TEXT_MAX)
+		return false;
+	tag = (enum rep_merge_kind)value.data[0];
+	memcpy(id.b, key.data, ID_SIZE);
+	s.at_ms = row.at_ms;
+	w = row_begin(&s, out->value, sizeof(out->value), tag);
+	k = tag == REP_MERGE_SET ? key_element(&id, row.field, row.text) : key_prefix(&id, row.field);
+	if (tag == REP_MERGE_LIST)
+		key_u64(&k, row.hlc.v);
+	key_u64(&k, row.author.v);
+	if (tag == REP_MERGE_LIST) {
+		key_u64(&k, row.dot.seq);
+		key_u64(&k, row.inc);
+		key_u16(&k, wire_get_be16(key.data + PREFIX_SIZE + 4 * 8));
+	} else {
+		key_u64(&k, row.inc);
+	}
+	if (tag == REP_MERGE_SET) {
+		key_u64(&k, row.dot.seq);
+		key_u64(&k, row.hlc.v);
+	}
+	if (tag != REP_MERGE_COUNT)
+		key_says(&k, &cause, row.at_ms, row.i, row.actor, row.text);
+	if (tag != REP_MERGE_LIST)
+		row_hlc(&w, row.hlc);
+	if (tag == REP_MERGE_COUNT)
+		tr_pb_put_varint(&w, row.dot.seq);
+	if (tag != REP_MERGE_SET)
+		tr_pb_put_varint(&w, tr_pb_zigzag(row.i));
+	row_span(&w, row.actor);
+	if (tag != REP_MERGE_COUNT)
+		row_span(&w, row.text);
+	memcpy(out->key, k.b, k.size);
+	out->key_size = k.size;
+	out->value_size = (size_t)(w.at - out->value);
+	return !w.full;
+}

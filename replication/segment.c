@@ -40,6 +40,25 @@ void rep_seg_head_encode(const struct rep_seg_head *head,
 	memcpy(p + 120, head->ctxhash.b, 32);
 }
 
+bool rep_seg_head_decode(struct rep_seg_head *head, const uint8_t in[static TR_SEG_HEADER_SIZE])
+{
+	if (memcmp(in, "TSEG1", 5) != 0 || in[5] != ALG_ED25519_BLAKE2B)
+		return false;
+	head->log.author.v = wire_get_le64(in + 6);
+	head->log.inc = wire_get_le64(in + 14);
+	head->log.scope.v = wire_get_le64(in + 22);
+	head->log.lane = in[30];
+	head->serial = wire_get_le32(in + 31);
+	head->first = wire_get_le64(in + 35);
+	head->count = wire_get_le32(in + 43);
+	head->hlc.v = wire_get_le64(in + 47);
+	head->clockq = in[55];
+	memcpy(head->prev.b, in + 56, 32);
+	memcpy(head->root.b, in + 88, 32);
+	memcpy(head->ctxhash.b, in + 120, 32);
+	return true;
+}
+
 void rep_seg_hash(
     const uint8_t header[static TR_SEG_HEADER_SIZE], struct tr_hash *out)
 {

@@ -34,6 +34,8 @@ struct rep_seg_head {
 };
 
 void rep_seg_head_encode(const struct rep_seg_head *head, uint8_t out[static TR_SEG_HEADER_SIZE]);
+/* False: not a header of this form. */
+bool rep_seg_head_decode(struct rep_seg_head *head, const uint8_t in[static TR_SEG_HEADER_SIZE]);
 void rep_seg_hash(const uint8_t header[static TR_SEG_HEADER_SIZE], struct tr_hash *out);
 /* entries are sorted by (author, inc, seq, h16) in place before hashing; seq little-endian. */
 void rep_seg_ctxhash(struct rep_vec *entries, size_t count, struct tr_hash *out);

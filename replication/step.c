@@ -21,6 +21,7 @@
 #include "replication/plan.h"
 #include "replication/receipt.h"
 #include "replication/seat.h"
+#include "replication/snap.h"
 #include "replication/unit.h"
 #include "replication/upgrade.h"
 
@@ -190,6 +191,8 @@ int rep_flush(struct rep_node *node, const struct rep_view *view, struct tr_wall
 		rep_ckpt_flush(node);
 	if (node->rc == 0)
 		rep_prune_flush(node);
+	if (node->rc == 0)
+		rep_snap_take_flush(node);
 	rep_seat_flush(node);
 	rep_own_flush(node);
 	for (size_t i = 0; i < node->link_count && node->rc == 0; i++)
@@ -199,6 +202,8 @@ int rep_flush(struct rep_node *node, const struct rep_view *view, struct tr_wall
 		rep_receipt_flush(node);
 	if (node->rc == 0)
 		rep_plan_send_all(node);
+	if (node->rc == 0)
+		rep_snap_serve_flush(node);
 	if (node->rc == 0) {
 		rep_head_flush(node);
 		rep_summary_flush(node);
@@ -218,6 +223,10 @@ int64_t rep_step_due(const struct rep_node *node)
 	due = rep_ckpt_deadline(node);
 	at = due < at ? due : at;
 	due = rep_prune_deadline(node);
+	at = due < at ? due : at;
+	due = rep_snap_take_deadline(node);
+	at = due < at ? due : at;
+	due = rep_snap_serve_deadline(node);
 	at = due < at ? due : at;
 	due = rep_receipt_deadline(node);
 	at = due < at ? due : at;

@@ -54,6 +54,15 @@ static struct rep_log *make_log(struct rep_node *node, struct rep_link *link, co
 	return rep_log_make(node, id);
 }
 
+struct rep_log *rep_take_log(struct rep_node *node, const struct tr_log_id *id)
+{
+	struct rep_log *log = rep_log_find(node, id);
+
+	if (log != NULL || !rep_unit_on_path(node, id->author, id->scope) || !has_room(node, id))
+		return log;
+	return rep_log_make(node, id);
+}
+
 /* The log, in a scope and by an author that this link may speak of. */
 static int define(struct rep_node *node, struct rep_link *link, uint32_t h, const struct tr_log_id *id)
 {
@@ -253,8 +262,7 @@ static void clock_check(struct rep_node *node, const struct rep_link *link, cons
 		    (uint64_t)(rep_hlc_ms(hlc) - rep_node_now_ms(node)), 0, NULL);
 }
 
-/* The sender believes that the certificate is here: this store is older than that. */
-static void ask_cert(struct rep_node *node, struct rep_link *link, struct tr_nid nid, uint32_t serial)
+void rep_take_ask_cert(struct rep_node *node, struct rep_link *link, struct tr_nid nid, uint32_t serial)
 {
 	Terrace__Msg msg = TERRACE__MSG__INIT;
 	Terrace__Need need = TERRACE__NEED__INIT;
@@ -453,7 +461,7 @@ static int refuse(struct rep_node *node, struct rep_link *link, const struct rep
 	uint64_t first = seg->first;
 
 	if (rc == TR_E_NOCERT)
-		ask_cert(node, link, log->id.author, seg->serial);
+		rep_take_ask_cert(node, link, log->id.author, seg->serial);
 	if (rc == TR_E_FORGED) {
 		node->forged++;
 		rep_node_trace(node, REP_TRACE_SEG_FORGED, log->id.author, first, link->peer.v, NULL);

@@ -13,6 +13,10 @@ TR_MUST_CHECK int rep_take_segment(struct rep_node *node, struct rep_link *link,
 /* A log that the peer defines.  0; TR_E_INPUT, TR_E_SCOPE, TR_E_LIMIT.
  * If its unit is not known yet, it is looked at again by rep_take_defs(). */
 TR_MUST_CHECK int rep_take_logdef(struct rep_node *node, struct rep_link *link, const Terrace__LogDef *def);
+/* The sender believes that the certificate is here: this store is older than that. */
+void rep_take_ask_cert(struct rep_node *node, struct rep_link *link, struct tr_nid nid, uint32_t serial);
+/* A log that has a place in its domain, found or made.  NULL: it has none, or no memory (sticky). */
+struct rep_log *rep_take_log(struct rep_node *node, const struct tr_log_id *id);
 /* Definitions whose unit was declared meanwhile. */
 void rep_take_defs(struct rep_node *node, struct rep_link *link);
 /* True if the handle was defined, but its unit is not known yet. */

@@ -46,6 +46,7 @@ enum rep_table {
 	REP_T_DOMAIN,    /* scope, lane, record id, kind -> "": the records of a domain */
 	REP_T_BASE,      /* scope, lane, what -> checkpoints, see base.h */
 	REP_T_FLOOR,     /* record id, and table and key of a row -> see floor.h */
+	REP_T_SNAP,      /* a snapshot that is not complete yet, see snap_take.c */
 	REP_T_COUNT
 };
 

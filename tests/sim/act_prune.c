@@ -7,10 +7,23 @@
 #include "tests/sim/part.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
+#include "proto/err.h"
+#include "proto/grow.h"
 #include "replication/base.h"
 #include "tests/sim/oracle.h"
 
+struct receipted { struct tr_log_id log; uint64_t seq; };
+
+struct pruned {
+	struct receipted *receipt; /* by the top node, of all times: also before its store went back */
+	size_t count, cap;
+	struct memview *first[SIM_HOSTS_MAX]; /* stores of the day their units joined */
+};
+
+static struct sim_part part;
+static struct sim_fault sim_fault_blank = {"blank", 400, "with prune: a machine goes back to the day its unit joined"};
 static struct sim_fault sim_fault_prune = {"prune", 500, "what a checkpoint speaks for is dropped soon"};
 
 /*
@@ -20,12 +33,17 @@ static struct sim_fault sim_fault_prune = {"prune", 500, "what a checkpoint spea
  */
 static bool is_barred(const struct sim_world *world)
 {
-	static const char *const names[] = {"restore", "image", "raw", "rot", "rejoin", "stolen"};
+	static const char *const names[] = {"rot"};
 
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (sim_throws(world, sim_fault_find(names[i])))
 			return true;
 	return false;
+}
+
+static struct pruned *pruned(struct sim_world *world)
+{
+	return sim_part_data(world, &part, sizeof(struct pruned));
 }
 
 static void begin(struct sim_world *world)
@@ -36,30 +54,95 @@ static void begin(struct sim_world *world)
 		return;
 	world->keep_ms = sim_rng_between(&rng, 1, 60000);
 	world->prune_ops = (uint64_t)sim_rng_between(&rng, 1, 8);
+	for (unsigned i = 0; i < world->host_count; i++) {
+		sim_host_commit(world, i);
+		pruned(world)->first[i] = memview_clone(world->host[i].store);
+	}
 	for (unsigned i = 0; i < world->host_count; i++)
 		sim_host_crash(world, i, 1); /* the configuration is read at the start */
+}
+
+static bool is_all_signed(struct sim_world *world, unsigned host)
+{
+	struct rep_self self = {.open_ops = 1};
+
+	if (sim_host_is_up(world, host))
+		sim_host_commit(world, host);
+	if (sim_host_is_up(world, host))
+		rep_inspect_self(world->host[host].node, &self);
+	return self.open_ops == 0;
+}
+
+/* All that it had is at its neighbours, who have dropped part of it. */
+static void act_blank(struct sim_world *world, struct sim_rng *rng, unsigned host)
+{
+	struct sim_host *h = &world->host[host];
+	struct memview *kept = h->backup;
+
+	if (pruned(world)->first[host] == NULL || !is_all_signed(world, host))
+		return;
+	h->backup = pruned(world)->first[host];
+	sim_host_restore(world, host, sim_rng_between(rng, 1, 60000), sim_rng_chance(rng, 500));
+	h->backup = kept;
+	sim_thrown(world, &sim_fault_blank);
+}
+
+static void drop_store(struct sim_world *world, unsigned host)
+{
+	memview_free(pruned(world)->first[host]);
+	pruned(world)->first[host] = NULL;
+}
+
+static void free_stores(struct sim_world *world)
+{
+	for (unsigned i = 0; i < SIM_HOSTS_MAX; i++)
+		memview_free(pruned(world)->first[i]);
+	free(pruned(world)->receipt);
 }
 
 static void on_trace(struct sim_world *world, unsigned host, const struct rep_trace *trace)
 {
 	(void)host;
+	world->counts.snapshots += trace->code == REP_TRACE_SNAP;
 	if (trace->code == REP_TRACE_TRUNCATED)
 		sim_thrown(world, &sim_fault_prune);
 }
 
-/* Is there a receipt of the top node up to there? */
-static bool has_receipt(const struct sim_world *world, const struct rep_log_info *log)
+static struct receipted *receipt_of(struct pruned *p, const struct tr_log_id *id)
 {
-	const struct sim_oracle *o = world->oracle;
+	struct receipted *more;
 
+	for (size_t i = 0; i < p->count; i++)
+		if (p->receipt[i].log.author.v == id->author.v && p->receipt[i].log.inc == id->inc &&
+		    p->receipt[i].log.scope.v == id->scope.v && p->receipt[i].log.lane == id->lane)
+			return &p->receipt[i];
+	more = tr_grow(p->receipt, p->count, &p->cap, sizeof(*more));
+	TR_ASSERT(more != NULL);
+	p->receipt = more;
+	p->receipt[p->count] = (struct receipted){*id, 0};
+	return &p->receipt[p->count++];
+}
+
+static void on_frame(struct sim_world *world, unsigned host, uint32_t link, const Terrace__Msg *msg)
+{
+	(void)link;
+	for (size_t i = 0; host == 0 && msg->m_case == TERRACE__MSG__M_RECEIPT && i < msg->receipt->n_f; i++) {
+		struct rep_log_info log;
+		struct receipted *r;
+
+		if (!rep_log_of(world->host[0].node, msg->receipt->f[i]->log, &log))
+			continue;
+		r = receipt_of(pruned(world), &log.id);
+		r->seq = msg->receipt->f[i]->seq > r->seq ? msg->receipt->f[i]->seq : r->seq;
+	}
+}
+
+/* Is there a receipt of the top node up to there? */
+static bool has_receipt(struct sim_world *world, const struct rep_log_info *log)
+{
 	if (sim_host_of(world, log->id.scope) == 0)
 		return log->receipt_seq >= log->low; /* nobody is told of its own domains */
-	for (unsigned i = 0; i < o->promise_count; i++)
-		if (o->promise[i].receipt && o->promise[i].log.author.v == log->id.author.v &&
-		    o->promise[i].log.inc == log->id.inc && o->promise[i].log.scope.v == log->id.scope.v &&
-		    o->promise[i].log.lane == log->id.lane && o->promise[i].seq >= log->low)
-			return true;
-	return false;
+	return receipt_of(pruned(world), &log->id)->seq >= log->low;
 }
 
 /* Which neighbour that holds the domain lacks what was dropped: others get it from
@@ -104,6 +187,7 @@ static void look(struct sim_world *world, unsigned host)
 	}
 }
 
-static struct sim_fault *const FAULTS[] = {&sim_fault_prune, NULL};
-static struct sim_part part = {.name = "prune", .faults = FAULTS, .begin = begin, .trace = on_trace, .look = look};
+static struct sim_fault *const FAULTS[] = {&sim_fault_prune, &sim_fault_blank, NULL};
+static const struct sim_action ACTIONS[] = {{"blank", 3, {&sim_fault_blank}, act_blank}, {0}};
+static struct sim_part part = {.name = "prune", .faults = FAULTS, .actions = ACTIONS, .frame = on_frame, .replaced = drop_store, .free = free_stores, .begin = begin, .trace = on_trace, .look = look};
 SIM_PART(part)

@@ -213,8 +213,8 @@ void sim_many_print_counts(const struct sim_counts *c)
 	printf("sim: %" PRIu64 " events, %" PRIu64 " frames (%" PRIu64 " lost, %" PRIu64 " twice, %" PRIu64
 	    " late, %" PRIu64 " with a flipped bit), %" PRIu64 " bytes, %" PRIu64 " dials\n", c->events, c->frames,
 	    c->lost, c->repeated, c->late, c->rubbish, c->frame_bytes, c->dials);
-	printf("sim: %" PRIu64 " cuts, %" PRIu64 " restores, %" PRIu64 " forks seen, %" PRIu64 " crashes, %" PRIu64 " sticks, %" PRIu64 " writes (%" PRIu64
-	    " ok, %" PRIu64 " refused), %" PRIu64 " conflicts opened\n", c->cuts, c->restores, c->forks, c->crashes, c->sticks, c->writes,
+	printf("sim: %" PRIu64 " cuts, %" PRIu64 " restores, %" PRIu64 " snapshots, %" PRIu64 " forks seen, %" PRIu64 " crashes, %" PRIu64 " sticks, %" PRIu64 " writes (%" PRIu64
+	    " ok, %" PRIu64 " refused), %" PRIu64 " conflicts opened\n", c->cuts, c->restores, c->snapshots, c->forks, c->crashes, c->sticks, c->writes,
 	    c->acked, c->refused, c->conflicts);
 	printf("sim: omissions noticed: %" PRIu64 " by a HEAD at the top, %" PRIu64 " by a missing receipt\n", c->differs,
 	    c->unreceipted);

@@ -126,7 +126,7 @@ struct sim_conn {
 
 struct sim_counts {
 	uint64_t restores, forks, events, frames, frame_bytes, lost, repeated, late, crashes, cuts, writes, acked, refused, sticks,
-	    dials, conflicts, rejoins, rubbish, differs, unreceipted;
+	    dials, conflicts, rejoins, rubbish, differs, unreceipted, snapshots;
 	uint64_t rc[64]; /* refused writes by -rc */
 	uint64_t thrown[SIM_FAULTS_MAX], tricks[SIM_TRICKS_MAX];
 	uint64_t rests, rest_ms;

@@ -501,7 +501,7 @@ static void check_descriptor(const ProtobufCMessageDescriptor *d)
 		case PROTOBUF_C_TYPE_BYTES:
 			if (rule == NULL || rule->kind == WIRE_RULE_NUMBER)
 				fail_msg("%s.%s has no rule for its size", d->name, f->name);
-			assert_true(rule->max <= TR_SEG_BYTES_MAX);
+			assert_true(rule->max <= TR_SNAP_SEG_MAX);
 			break;
 		default: fail_msg("%s.%s: type not supported by the scan", d->name, f->name);
 		}
