@@ -9,6 +9,7 @@
 
 #include "proto/err.h"
 #include "proto/grow.h"
+#include "replication/ckpt.h"
 #include "replication/log.h"
 #include "replication/own.h"
 #include "replication/queue.h"
@@ -132,17 +133,15 @@ static int add_row(struct rep_audit_pass *pass, const struct rep_record *rec, co
 	return 0;
 }
 
-/* The record's part of a sum: its kind, id and state. */
+/* The record's part of a sum. */
 static int add_record(struct rep_audit_pass *pass, struct rep_audit_sum *sum, const struct rep_record *rec,
     const struct tr_hash *state)
 {
-	uint8_t in[1 + 16 + 32], bucket = rep_audit_bucket(&rec->id);
+	uint8_t entry[REP_CKPT_ENTRY], bucket = rep_audit_bucket(&rec->id);
 	struct tr_hash hash;
 
-	in[0] = rec->kind;
-	memcpy(in + 1, rec->id.b, 16);
-	memcpy(in + 17, state->b, 32);
-	crypto_generichash(hash.b, sizeof(hash.b), in, sizeof(in), NULL, 0);
+	rep_ckpt_entry(rec, state, entry);
+	crypto_generichash(hash.b, sizeof(hash.b), entry, sizeof(entry), NULL, 0);
 	sum->records++;
 	for (size_t i = 0; i < 4; i++)
 		sum->sum[i] += wire_get_le64(hash.b + 8 * i);

@@ -18,19 +18,24 @@ void rep_ckpt_root_begin(struct rep_ckpt_root *root)
 	root->records = 0;
 }
 
+void rep_ckpt_entry(const struct rep_record *rec, const struct tr_hash *state, uint8_t out[REP_CKPT_ENTRY])
+{
+	memcpy(out, rec->id.b, 16);
+	out[16] = rec->kind;
+	wire_put_be64(out + 17, rec->version);
+	wire_put_be64(out + 25, rec->changed.v);
+	wire_put_be64(out + 33, rec->list_count);
+	memcpy(out + 41, state->b, 32);
+}
+
 void rep_ckpt_root_add(struct rep_ckpt_root *root, const struct rep_record *rec, const struct tr_hash *state)
 {
-	uint8_t head[16 + 1 + 3 * 8 + 32], hash[32];
+	uint8_t entry[REP_CKPT_ENTRY], hash[32];
 
 	crypto_generichash(hash, sizeof(hash), rec->id.b, sizeof(rec->id.b), NULL, 0);
-	memcpy(head, rec->id.b, 16);
-	head[16] = rec->kind;
-	wire_put_be64(head + 17, rec->version);
-	wire_put_be64(head + 25, rec->changed.v);
-	wire_put_be64(head + 33, rec->list_count);
-	memcpy(head + 41, state->b, 32);
+	rep_ckpt_entry(rec, state, entry);
 	root->records++;
-	crypto_generichash_update(&root->bucket[hash[0]], head, sizeof(head));
+	crypto_generichash_update(&root->bucket[hash[0]], entry, sizeof(entry));
 }
 
 void rep_ckpt_root_end(struct rep_ckpt_root *root, struct tr_nid scope, uint8_t lane, struct tr_hash *out)

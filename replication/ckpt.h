@@ -18,6 +18,11 @@
 
 /* ---- the root ---- */
 
+#define REP_CKPT_ENTRY (16 + 1 + 3 * 8 + 32)
+
+/* What is hashed of a record, here and in audits: all that two holders of the same ops must agree on. */
+void rep_ckpt_entry(const struct rep_record *rec, const struct tr_hash *state, uint8_t out[REP_CKPT_ENTRY]);
+
 struct rep_ckpt_root {
 	crypto_generichash_state bucket[256];
 	uint64_t records;
