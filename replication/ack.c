@@ -90,7 +90,7 @@ static void note_cert(struct rep_node *node, struct rep_link *link, const struct
 	struct rep_key key = rep_key_peer_cert(link->peer, log->id.author, log->serial);
 	uint8_t row[1];
 
-	if (unit == NULL || !rep_link_has_sent(link, log->id.author, log->serial))
+	if (!rep_link_has_sent(link, log->id.author, log->serial))
 		return;
 	row[0] = unit->cert.registered && unit->cert.serial == log->serial;
 	rep_node_put(node, REP_T_PEER, rep_key_bytes(&key), rep_bytes(row, sizeof(row)));
@@ -100,7 +100,8 @@ void rep_ack_policy(struct rep_node *node, const struct rep_link *link, const st
 {
 	struct rep_unit *unit = rep_unit_find(node, link->peer);
 
-	if (unit == NULL || log->id.lane != TR_LANE_P || seq != log->seq || log->id.author.v != node->top.nid.v || unit->policy >= node->policy.version)
+	if (log->id.lane != TR_LANE_P || seq != log->seq || log->id.author.v != node->top.nid.v ||
+	    unit->policy >= node->policy.version)
 		return;
 	unit->policy = node->policy.version;
 	if (link->way == REP_WAY_DOWN)

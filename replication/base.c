@@ -167,7 +167,7 @@ struct rep_base *rep_base_now(struct rep_node *node, const struct rep_domain *do
 	for (const struct rep_log *log = rep_log_first_of_scope(node, domain->scope); log != NULL;
 	     log = rep_log_get(node, log->next_in_scope))
 		count += is_in(log, domain);
-	if (count > TR_VECTOR_MAX || rep_base_is_forked(node, domain))
+	if (count > TR_VECTOR_MAX)
 		return NULL;
 	base = rep_base_new(node, count);
 	for (const struct rep_log *log = rep_log_first_of_scope(node, domain->scope); base != NULL && log != NULL;

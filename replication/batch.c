@@ -123,16 +123,6 @@ uint8_t *rep_batch_send_room(struct rep_batch *batch, uint32_t link, size_t size
 	return room(batch, REP_FX_SEND, link, size);
 }
 
-bool rep_batch_send(struct rep_batch *batch, uint32_t link, struct tr_bytes msg)
-{
-	uint8_t *p = room(batch, REP_FX_SEND, link, msg.size);
-
-	if (p == NULL)
-		return false;
-	memcpy(p, msg.data, msg.size);
-	return true;
-}
-
 bool rep_batch_bundle(struct rep_batch *batch, struct tr_bytes msg)
 {
 	uint8_t *p = room(batch, REP_FX_BUNDLE, 0, msg.size);

@@ -10,8 +10,7 @@
 
 #include "replication/rep.h"
 
-/* All return false if memory ran out; the batch is then broken (rep_batch_broken). */
-bool rep_batch_send(struct rep_batch *batch, uint32_t link, struct tr_bytes msg);
+/* All fail if memory ran out; the batch is then broken (rep_batch_broken). */
 /* Room for a message of `size` bytes to be written by the caller; NULL: no memory. */
 uint8_t *rep_batch_send_room(struct rep_batch *batch, uint32_t link, size_t size);
 bool rep_batch_bundle(struct rep_batch *batch, struct tr_bytes msg);

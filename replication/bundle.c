@@ -194,8 +194,6 @@ static void end(struct rep_node *node)
 	struct rep_unit *unit;
 	int rc;
 
-	if (node->bundle == NULL)
-		return;
 	unit = rep_unit_find(node, node->bundle->peer);
 	if (node->bundle->peer_done)
 		rep_own_settled(node, node->bundle);
@@ -208,7 +206,7 @@ static void end(struct rep_node *node)
 	rc = rep_bundle_write(node, node->bundle, into_batch, node->batch);
 	if (rc != 0)
 		rep_node_fail(node, rc);
-	if (unit != NULL && node->bundle->way == REP_WAY_DOWN)
+	if (node->bundle->way == REP_WAY_DOWN)
 		unit->waiting_dirty = node->counts_dirty = true;
 	rep_link_free(node->bundle);
 	node->bundle = NULL;

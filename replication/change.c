@@ -37,12 +37,11 @@ static int check(const struct rep_write *w, const struct rep_value *v, const str
 	return 0;
 }
 
-static int add(struct rep_op *op, const struct rep_value *v)
+/* A write has TR_FIELDS_MAX values at most: rep_on_write(). */
+static void add(struct rep_op *op, const struct rep_value *v)
 {
-	if (op->value_count >= TR_FIELDS_MAX)
-		return TR_E_LIMIT;
+	TR_ASSERT(op->value_count < TR_FIELDS_MAX);
 	op->values[op->value_count++] = *v;
-	return 0;
 }
 
 int rep_change_create(struct rep_op *op, const struct rep_write *w, uint16_t *field)
@@ -51,10 +50,10 @@ int rep_change_create(struct rep_op *op, const struct rep_write *w, uint16_t *fi
 		const struct rep_field *f;
 		int rc = check(w, &w->values[i], &f, field);
 
-		if (rc == 0 && w->values[i].type != REP_VALUE_NONE)
-			rc = add(op, &w->values[i]);
 		if (rc != 0)
 			return rc;
+		if (w->values[i].type != REP_VALUE_NONE)
+			add(op, &w->values[i]);
 	}
 	*field = 0;
 	return 0;
@@ -140,16 +139,16 @@ static int complete(struct rep_op *op, const struct rep_record *rec, const struc
 
 	for (size_t i = 0; (f = rep_schema_at(rec->kind, i)) != NULL; i++) {
 		const struct rep_value *v = given(w, f->id);
-		int rc = 0;
 
 		if (f->group_id != group)
 			continue;
 		if (v == NULL)
 			v = rep_record_value(rec, f->id);
-		if (v != NULL)
-			rc = add(op, v);
-		if (rc != 0)
-			return rc;
+		if (v == NULL)
+			continue;
+		if (op->value_count == TR_FIELDS_MAX)
+			return TR_E_LIMIT;
+		add(op, v);
 	}
 	return 0;
 }
@@ -168,8 +167,6 @@ int rep_change_edit(struct rep_op *op, const struct rep_record *rec, const struc
 	uint16_t groups[TR_FIELDS_MAX];
 	size_t group_count = 0;
 
-	if (w->value_count > TR_FIELDS_MAX)
-		return TR_E_LIMIT;
 	for (size_t i = 0; i < w->value_count; i++) {
 		struct rep_value v = w->values[i];
 		const struct rep_field *f = NULL;
@@ -188,9 +185,7 @@ int rep_change_edit(struct rep_op *op, const struct rep_record *rec, const struc
 		}
 		if (f->merge == REP_MERGE_COUNT)
 			v.i += own_total(view, rec, f->id, self, inc);
-		rc = add(op, &v);
-		if (rc != 0)
-			return rc;
+		add(op, &v);
 	}
 	*field = 0;
 	for (size_t i = 0; i < group_count; i++) {
@@ -228,10 +223,10 @@ int rep_change_resolve(struct rep_op *op, const struct rep_record *rec, const st
 			return TR_E_MOVED;
 	for (size_t i = 0; i < w->value_count; i++) {
 		const struct rep_field *g = rep_schema_field(rec->kind, w->values[i].field);
-		int rc = g != NULL && g->group_id == f->group_id ? add(op, &w->values[i]) : TR_E_FIELD;
 
-		if (rc != 0)
-			return rc;
+		if (g == NULL || g->group_id != f->group_id)
+			return TR_E_FIELD;
+		add(op, &w->values[i]);
 	}
 	return 0;
 }

@@ -37,7 +37,8 @@ void rep_closed_take(struct rep_node *node)
 	const struct rep_value *path = rep_record_value(rec, F_SUCCESSOR_PATH);
 	struct rep_unit *unit = rep_unit_find(node, rec->scope);
 
-	if (rec->kind != TR_KIND_UNIT || unit == NULL || nid == NULL || (uint64_t)nid->i != rec->scope.v)
+	TR_ASSERT(rec->kind == TR_KIND_UNIT);
+	if (unit == NULL || nid == NULL || (uint64_t)nid->i != rec->scope.v)
 		return;
 	if (title != NULL && rep_name_title_ok(title->t))
 		copy(unit->title, title->t);
@@ -63,7 +64,7 @@ void rep_closed_wake(struct rep_node *node, struct tr_nid scope, struct tr_nid a
 {
 	struct rep_unit *unit = rep_unit_find(node, scope);
 
-	if (unit == NULL || !unit->closed || !unit->is_mover || author.v == node->cert.nid.v)
+	if (!unit->closed || !unit->is_mover || author.v == node->cert.nid.v)
 		return;
 	unit->move_again = true;
 	rep_closed_soon(node);

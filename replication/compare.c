@@ -61,8 +61,7 @@ static void mark_same(struct rep_node *node, struct rep_link *link, const struct
 		way->unsure = false;
 		if (!tentative && way->acked != log->seq) {
 			way->acked = log->seq;
-			if (log->stored)
-				rep_log_store(node, log);
+			rep_log_store(node, log);
 		}
 		if (!tentative)
 			rep_ack_policy(node, link, log, log->seq);
@@ -237,7 +236,7 @@ static int own_past(struct rep_node *node, const struct rep_link *link)
 {
 	struct rep_unit *peer = rep_unit_find(node, link->peer);
 
-	if (peer == NULL || peer->claims >= CLAIMS_MAX)
+	if (peer->claims >= CLAIMS_MAX)
 		return TR_E_FORGED;
 	peer->claims++;
 	rep_incarnation_new(node);
@@ -276,7 +275,7 @@ static int note_entry(struct rep_node *node, struct rep_link *link, const Terrac
 
 	if (log == NULL && rep_take_is_waiting(link, e->log))
 		return 0; /* its unit is not known here: nothing of it is held */
-	if (log == NULL || e->seq > TR_SEQ_MAX)
+	if (log == NULL)
 		return TR_E_INPUT;
 	way = rep_queue_way(link, log);
 	if (way->entries >= way->theirs_count)
@@ -309,7 +308,7 @@ static void note_file(struct rep_node *node, const struct rep_link *link, struct
 	struct rep_link *at_peer = NULL;
 	struct rep_way *real;
 
-	if (peer == NULL || (link->peer.v != node->cert.parent.v && peer->parent.v != node->cert.nid.v))
+	if (link->peer.v != node->cert.parent.v && peer->parent.v != node->cert.nid.v)
 		return;
 	at_peer = link->way == REP_WAY_UP ? node->links[0] : rep_link_of_peer(node, link->peer);
 	if (at_peer == NULL)
@@ -323,8 +322,7 @@ static void note_file(struct rep_node *node, const struct rep_link *link, struct
 		return;
 	real->sent = seq < real->acked || real->sent < seq ? seq : real->sent;
 	real->acked = seq;
-	if (log->stored)
-		rep_log_store(node, log);
+	rep_log_store(node, log);
 }
 
 /*
@@ -352,7 +350,7 @@ static void settle_row(struct rep_node *node, struct rep_link *link, struct rep_
 	rep_ack_policy(node, link, log, way->acked);
 	if (link->is_bundle)
 		note_file(node, link, log, way->acked);
-	else if (way->acked != before && log->stored)
+	else if (way->acked != before)
 		rep_log_store(node, log);
 }
 
@@ -463,22 +461,15 @@ static int on_full(struct rep_node *node, struct rep_link *link, const Terrace__
 
 int rep_compare_frontier(struct rep_node *node, struct rep_link *link, const Terrace__Frontier *msg)
 {
-	if (msg->n_e > TR_FRONTIER_ENTRIES_MAX || msg->n_s > TR_FRONTIER_ENTRIES_MAX)
-		return TR_E_INPUT;
 	if (link->state == REP_LINK_COMPARE)
 		rep_link_patience(node, link);
-	switch (msg->mode) {
-	case TR_FRONTIER_SCOPES:
+	if (msg->mode == TR_FRONTIER_SCOPES)
 		return link->state == REP_LINK_COMPARE ? on_scopes(node, link, msg) : TR_E_INPUT;
-	case TR_FRONTIER_FULL:
+	if (msg->mode == TR_FRONTIER_FULL)
 		return link->state == REP_LINK_COMPARE || link->is_bundle ? on_full(node, link, msg) : TR_E_INPUT;
-	case TR_FRONTIER_DELTA:
-		if (link->is_bundle)
-			return TR_E_INPUT;
-		if (msg->n_e == 0)
-			on_settled(node, link);
-		return rep_ack_take(node, link, msg);
-	default:
+	if (link->is_bundle)
 		return TR_E_INPUT;
-	}
+	if (msg->n_e == 0)
+		on_settled(node, link);
+	return rep_ack_take(node, link, msg);
 }

@@ -93,9 +93,10 @@ static void load_links(struct rep_node *node)
 {
 	struct rep_link *up = rep_link_make(node, REP_LINK_UP);
 
-	if (up == NULL)
+	/* each link has a unit at its other end, also if the row of the parent's certificate is lost */
+	if (up == NULL || (!node->is_top && rep_unit_make(node, node->cert.parent) == NULL))
 		return;
-	up->way = up->slot = REP_WAY_UP;
+	up->slot = REP_WAY_UP;
 	up->peer = node->cert.parent;
 	up->state = REP_LINK_OFF;
 	up->profile = node->profile;

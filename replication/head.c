@@ -61,9 +61,10 @@ static size_t fill_xseq(const struct rep_node *node, uint32_t *xseq)
 	const struct rep_unit *up = rep_unit_find(node, node->cert.parent);
 	size_t n = 0;
 
-	for (; up != NULL && n + 2 <= XSEQ_MAX; up = rep_unit_find(node, up->parent), n += 2) {
+	for (; up != NULL; up = rep_unit_find(node, up->parent), n += 2) {
 		uint64_t x = 0, e = 0;
 
+		TR_ASSERT(n + 2 <= XSEQ_MAX);
 		for (const struct rep_log *log = rep_log_first_of_scope(node, node->cert.nid); log != NULL;
 		     log = rep_log_get(node, log->next_in_scope)) {
 			if (log->id.author.v != up->nid.v)
@@ -77,6 +78,7 @@ static size_t fill_xseq(const struct rep_node *node, uint32_t *xseq)
 	return n;
 }
 
+/* Nothing is open when a HEAD is made: own_is_due(). */
 static void fill_unsent(const struct rep_node *node, Terrace__Head *head)
 {
 	const struct rep_unit *self = rep_unit_find(node, node->cert.nid);
@@ -85,13 +87,10 @@ static void fill_unsent(const struct rep_node *node, Terrace__Head *head)
 
 	for (const struct rep_log *log = rep_log_get(node, self->first_own_log); log != NULL;
 	     log = rep_log_get(node, log->next_by_author)) {
-		uint64_t open = log->open != NULL ? log->open->count : 0;
 		struct rep_chain_row row;
 
-		own += log->seq - log->fork + open;
-		unsent += log->seq + open - log->way[REP_WAY_UP].acked;
-		if (open > 0 && rep_hlc_ms(log->open->hlc) < oldest)
-			oldest = rep_hlc_ms(log->open->hlc);
+		own += log->seq - log->fork;
+		unsent += log->seq - log->way[REP_WAY_UP].acked;
 		if (log->seq > log->way[REP_WAY_UP].acked &&
 		    rep_chain_find(node->view, log->handle, log->way[REP_WAY_UP].acked + 1, &row) == 0) {
 			Terrace__Seg *seg;
@@ -101,7 +100,7 @@ static void fill_unsent(const struct rep_node *node, Terrace__Head *head)
 		}
 	}
 	head->own_ops = cap32(own);
-	head->unsent = node->is_top ? 0 : cap32(unsent);
+	head->unsent = cap32(unsent);
 	if (oldest < rep_node_now_ms(node) && head->unsent > 0)
 		head->oldest_s = cap32((uint64_t)(rep_node_now_ms(node) - oldest) / 1000);
 }
@@ -323,8 +322,6 @@ int rep_head_take(struct rep_node *node, struct rep_link *link, const Terrace__H
 	struct rep_unit *unit = rep_unit_find(node, nid), *child;
 	struct rep_link *down;
 
-	if (head->sig.len != 64 || head->n_xseq > XSEQ_MAX)
-		return TR_E_INPUT;
 	if (unit == NULL || !unit->has_cert || !unit->own_or_below)
 		return TR_E_NOCERT;
 	if (nid.v == node->cert.nid.v)

@@ -21,12 +21,13 @@ static size_t places(struct rep_node *node, const struct rep_log *row, Terrace__
 		if (rep_chain_find(node->view, row->handle, at, &seg) != 0)
 			return n;
 		if (n == 0 || out[n - 1].seq != seg.last) {
+			TR_ASSERT(n < TR_INDEX_MAX); /* TR_SEQ_MAX has no more powers of two */
 			terrace__place__init(&out[n]);
 			out[n].seq = seg.last;
 			out[n].h4 = wire_get_le32(seg.hash.b);
 			n++;
 		}
-		if (at == row->fork + 1 || n == TR_INDEX_MAX)
+		if (at == row->fork + 1)
 			return n;
 		at = row->seq > row->fork + step ? row->seq - step : row->fork + 1;
 		step *= 2;
@@ -80,7 +81,7 @@ int rep_index_take(struct rep_node *node, struct rep_link *link, const Terrace__
 	struct rep_log *log = rep_link_theirs(node, link, msg->log);
 	struct rep_way *way;
 
-	if (link->is_bundle || !link->peer_done || msg->n_at > TR_INDEX_MAX)
+	if (link->is_bundle || !link->peer_done)
 		return TR_E_INPUT;
 	if (log == NULL)
 		return rep_take_is_waiting(link, msg->log) ? 0 : TR_E_INPUT;

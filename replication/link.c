@@ -49,7 +49,7 @@ struct rep_link *rep_link_make(struct rep_node *node, uint32_t number)
 	}
 	link->node = node;
 	link->number = number;
-	link->way = number == REP_LINK_UP && node->link_count == 1 ? REP_WAY_UP : REP_WAY_DOWN;
+	link->way = number == REP_LINK_UP ? REP_WAY_UP : REP_WAY_DOWN;
 	link->slot = link->way;
 	link->state = REP_LINK_NEVER;
 	link->last_error = "";
@@ -135,7 +135,7 @@ void rep_link_state(struct rep_node *node, struct rep_link *link, enum rep_link_
 	rep_node_trace(node, REP_TRACE_LINK_STATE, link->peer, (uint64_t)link->state, (uint64_t)state, why);
 	link->state = state;
 	link->since_wall_ms = node->wall_ms;
-	if (why != NULL && why[0] != '\0')
+	if (why != NULL)
 		link->last_error = why;
 	if (state == REP_LINK_LIVE)
 		link->last_error = "";
@@ -157,7 +157,7 @@ void rep_link_down(struct rep_node *node, struct rep_link *link, bool close, con
 	if (link->state != REP_LINK_REFUSED && link->state != REP_LINK_PAUSED &&
 	    link->state != REP_LINK_NEVER && link->state != REP_LINK_FENCED)
 		rep_link_state(node, link, REP_LINK_OFF, why);
-	else if (why != NULL && why[0] != '\0')
+	else if (why != NULL)
 		link->last_error = why;
 	if (link->way == REP_WAY_UP && link->state == REP_LINK_OFF)
 		rep_link_backoff(node, link, false);

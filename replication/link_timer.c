@@ -18,7 +18,7 @@ static void pin(struct rep_node *node, struct rep_link *link, struct rep_effect 
 	struct tr_bytes key, row;
 	struct rep_cert cert;
 
-	if (parent == NULL || !parent->has_cert)
+	if (!parent->has_cert)
 		return;
 	cert = parent->has_next ? parent->next : parent->cert;
 	newest = rep_key_cert(link->peer, cert.serial);

@@ -98,14 +98,13 @@ struct rep_log *rep_log_branch(struct rep_node *node, struct rep_log *from, uint
 {
 	struct tr_log_id id = from->id;
 	struct rep_log *log = node->log_count < TR_LOGS_MAX ? add_row(node, &id, from) : NULL;
+	struct rep_log *last = rep_branch_first(node, from);
 
 	if (log == NULL)
 		return NULL;
-	for (struct rep_log *row = rep_branch_first(node, from); row != NULL; row = rep_branch_next(node, row))
-		if (row->next_row == 0) {
-			row->next_row = log->handle;
-			break;
-		}
+	while (last->next_row != 0)
+		last = rep_branch_next(node, last);
+	last->next_row = log->handle;
 	log->parent = from->handle;
 	log->fork = log->seq = log->receipt_seq = fork;
 	log->serial = fork > 0 ? from->serial : 0; /* of two first segments each has its own */
@@ -116,8 +115,6 @@ struct rep_log *rep_log_branch(struct rep_node *node, struct rep_log *from, uint
 
 void rep_log_free(struct rep_log *log)
 {
-	if (log == NULL)
-		return;
 	free(log->vec);
 	free(log);
 }

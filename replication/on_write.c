@@ -178,8 +178,6 @@ static int create(struct rep_node *node, const struct rep_write *w, struct rep_r
 	struct tr_nid scope;
 	int rc = home_of(node, w, &scope, r);
 
-	if (rc == 0 && w->value_count > TR_FIELDS_MAX)
-		rc = TR_E_LIMIT;
 	if (rc != 0)
 		return rc;
 	if (w->has_version || w->resolve_group != 0)

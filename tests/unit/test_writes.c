@@ -72,6 +72,52 @@ static void a_new_record_has_its_form(void **state)
 	rig_end(&r);
 }
 
+/* Each group that is touched is written whole, and an op has an end. */
+static void an_edit_that_does_not_fit_an_op_is_refused(void **state)
+{
+	static struct rep_value many[TR_FIELDS_MAX];
+	struct rep_value all[] = {val(SOURCE, "hotline"), val(SOURCE_ID, "7"), val(TITLE, "noise"), val(10, "event"), val(11, "noise"),
+	    val(12, "night"), num(13, 3), num(20, 5), num(21, 6)};
+	struct rig r;
+	size_t n = 0;
+
+	(void)state;
+	rig_begin(&r, RIG_TOP);
+	assert_int_equal(put(&r, (struct rep_write){.values = all, .value_count = 9}), 0);
+	many[n++] = val(10, "part");
+	many[n++] = num(20, 7);
+	while (n < TR_FIELDS_MAX - 3)
+		many[n++] = (struct rep_value){61, TR_ACT_ADD, REP_VALUE_TEXT, 0, UNIT_TEXT("a note")};
+	/* 43 notes, four of a class, two of a place */
+	refused(&r, (struct rep_write){.has_id = true, .id = r.reply.id, .values = many, .value_count = n}, TR_E_LIMIT);
+	assert_int_equal(put(&r, (struct rep_write){.has_id = true, .id = r.reply.id, .values = many, .value_count = n - 1}), 0);
+	assert_false(r.reply.unchanged);
+	rig_end(&r);
+}
+
+/* A count is this node's own; of others' rows it says nothing. */
+static void a_count_adds_to_the_own_total(void **state)
+{
+	struct rep_value visits = {62, TR_ACT_SET, REP_VALUE_INT, 2, {NULL, 0}};
+	struct rep_value one = val(TITLE, "noise");
+	struct rep_row_cursor cursor = {.started = false};
+	struct rep_row row;
+	struct rig r;
+	size_t rows = 0;
+
+	(void)state;
+	rig_begin(&r, RIG_TOP);
+	assert_int_equal(put(&r, (struct rep_write){.values = &one, .value_count = 1}), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(put(&r, (struct rep_write){.has_id = true, .id = r.reply.id, .values = &visits, .value_count = 1}), 0);
+	while (rep_record_rows(&r.view, &r.reply.id, 62, &cursor, &row) == 0) {
+		assert_int_equal(row.i, 4);
+		rows++;
+	}
+	assert_int_equal(rows, 1);
+	rig_end(&r);
+}
+
 static void the_kind_is_part_of_the_name(void **state)
 {
 	struct rep_value one = val(TITLE, "noise"), post = val(POST, "grid worker");
@@ -167,6 +213,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_new_record_has_its_form),
+	    cmocka_unit_test(an_edit_that_does_not_fit_an_op_is_refused),
+	    cmocka_unit_test(a_count_adds_to_the_own_total),
 	    cmocka_unit_test(the_kind_is_part_of_the_name),
 	    cmocka_unit_test(a_directive_goes_down_to_those_who_are_there),
 	    cmocka_unit_test(a_unit_is_renamed),
