@@ -39,7 +39,7 @@ void town_head(struct rig *r, enum rig_who who, uint32_t ctr, uint32_t xseq)
 	h.own = 5;
 	h.held = xseq;
 	h.own_ops = xseq;
-	h.serial = 1;
+	h.serial = r->party[who].cert.serial;
 	h.n_xseq = who == RIG_TOP ? 0 : 2;
 	h.xseq = counts;
 	memcpy(canon, purpose, sizeof(purpose));
