@@ -293,15 +293,8 @@ static int note_entry(struct rep_node *node, struct rep_link *link, const Terrac
 	return 0;
 }
 
-static bool has_session(struct rep_node *node, const struct rep_link *file)
-{
-	const struct rep_link *link =
-	    file->way == REP_WAY_UP ? node->links[0] : rep_link_of_peer(node, file->peer);
-
-	return link == NULL || link->session != 0;
-}
-
-/* A neighbour said by file what it holds: as good as by link. */
+/* A neighbour said by file what it holds.  A session knows better: the file may
+ * be older than the store that the neighbour has now. */
 static void note_file(struct rep_node *node, const struct rep_link *link, struct rep_log *log, uint64_t seq)
 {
 	const struct rep_unit *peer = rep_unit_find(node, link->peer);
@@ -311,14 +304,10 @@ static void note_file(struct rep_node *node, const struct rep_link *link, struct
 	if (link->peer.v != node->cert.parent.v && peer->parent.v != node->cert.nid.v)
 		return;
 	at_peer = link->way == REP_WAY_UP ? node->links[0] : rep_link_of_peer(node, link->peer);
-	if (at_peer == NULL)
+	if (at_peer == NULL || at_peer->session != 0)
 		return;
 	real = rep_queue_way(at_peer, log);
 	if (real->acked == seq)
-		return;
-	/* Less than before: its store was restored, or this file is an old one.
-	 * A session knows better; without one it costs bytes at most. */
-	if (seq < real->acked && has_session(node, link))
 		return;
 	real->sent = seq < real->acked || real->sent < seq ? seq : real->sent;
 	real->acked = seq;
