@@ -206,6 +206,8 @@ static void keep_aside(struct rep_node *node, const struct rep_fold *fold, uint6
 
 	if (!load(node, fold, op))
 		return;
+	if (node->record->version == 0 && node->record->violations == 0)
+		rep_base_meet(node, fold->log, op->type, &op->rec); /* if it is let in there is a record */
 	rep_floor_keep(node, &op->rec);
 	rep_node_put(node, REP_T_OPS, rep_key_bytes(&ops), rep_bytes("", 0));
 	if (rep_fold_is_place(op))

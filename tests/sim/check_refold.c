@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the ops of a record make of it when they are folded again is what the
- * node made of them one by one, in the order in which they came (7).
+ * node made of them one by one, in the order in which they came (7).  And a
+ * checkpoint finds it: it is among the records of its domain (15).
  */
 #include "tests/sim/sim.h"
 
+#include <string.h>
+
 #include "proto/err.h"
+#include "replication/base.h"
+#include "replication/record.h"
 #include "replication/refold.h"
 #include "tests/sim/oracle.h"
 
@@ -29,6 +34,25 @@ static void check_one(struct sim_world *world, unsigned host, const struct tr_re
 		sim_fail(world, host, "7", "a record folded again is another one");
 }
 
+static void check_listed(struct sim_world *world, unsigned host, uint8_t kind, const struct tr_rec_id *id)
+{
+	const struct sim_host *h = &world->host[host];
+	struct rep_base_entry before = {.id = *id, .kind = (uint8_t)(kind - 1)}, entry;
+	const struct rep_domain *domain;
+	struct tr_nid scope;
+	struct tr_bytes row;
+	uint8_t key[17], lane;
+
+	key[0] = kind;
+	memcpy(key + 1, id->b, 16);
+	if (rep_get(&h->view, REP_T_REC, rep_bytes(key, sizeof(key)), &row) != 0 || !rep_record_home(row, &scope, &lane))
+		sim_fail(world, host, "7", "a record has no row that can be read");
+	domain = rep_base_find(h->node, scope, lane);
+	if (domain == NULL || rep_base_next(&h->view, domain, &before, &entry) != 0 || entry.kind != kind ||
+	    memcmp(entry.id.b, id->b, 16) != 0)
+		sim_fail(world, host, "15", "a record is not among those of its domain");
+}
+
 void sim_check_refold(struct sim_world *world, unsigned host)
 {
 	const struct rep_view *view = &world->host[host].view;
@@ -41,6 +65,7 @@ void sim_check_refold(struct sim_world *world, unsigned host)
 		for (; rep_next_record(view, kind, after, &id) == 0; after = &last) {
 			last = id;
 			check_one(world, host, &id, overlay);
+			check_listed(world, host, kind, &id);
 		}
 	}
 	rep_overlay_free(overlay);
