@@ -197,7 +197,7 @@ void rep_ckpt_op_take(struct rep_node *node, const struct rep_log *log, uint64_t
 	struct rep_ckpt_op *ckpt = malloc(sizeof(*ckpt));
 	int rc = ckpt != NULL ? 0 : TR_E_NOMEM;
 
-	if (domain == NULL || log->id.author.v != node->top.nid.v || log->id.lane == TR_LANE_P) {
+	if (domain == NULL || log->id.author.v != node->top.nid.v) { /* of no record's lane: rep_fold_entry() */
 		node->violations += log->id.author.v != node->top.nid.v;
 		free(ckpt);
 		return;

@@ -20,6 +20,7 @@ static void ops_of(const struct rep_node *node, const struct rep_view *view, con
 	static struct rep_op op;
 	struct rep_cause cause;
 	struct rep_op_trace trace;
+	struct rep_cut_info cut;
 	uint32_t serial;
 
 	for (unsigned i = 0; i < OPS_MAX; i++) {
@@ -28,6 +29,7 @@ static void ops_of(const struct rep_node *node, const struct rep_view *view, con
 
 		if (rc != 0 || rep_trace_op(node, view, cause.dot, &trace) != 0)
 			return;
+		(void)rep_is_aside(node, cause.dot, &cut);
 	}
 }
 
@@ -36,6 +38,7 @@ static void record(const struct rep_node *node, const struct rep_view *view, uin
 	static struct rep_record rec;
 	const struct rep_value *one, *two;
 	struct tr_rec_id found[2], of;
+	struct rep_dropped dropped;
 	struct tr_hlc at;
 
 	if (rep_record_load(&rec, view, kind, id) != 0)
@@ -53,6 +56,7 @@ static void record(const struct rep_node *node, const struct rep_view *view, uin
 		(void)rep_find_directive(view, &of, NULL, found, 2);
 	}
 	(void)rep_later_has(view, id);
+	(void)rep_record_dropped(node, view, &rec, &dropped);
 }
 
 static void records(const struct rep_node *node, const struct rep_view *view)
@@ -101,14 +105,23 @@ static int into_nothing(void *ctx, struct tr_bytes msg)
 static void tell(struct rep_node *node, const struct rep_view *view, struct tr_nid peer)
 {
 	static struct rep_policy_doc doc;
+	struct rep_evidence_info evidence;
+	struct rep_ckpt_info ckpt;
 	struct rep_link_info link;
 	struct rep_unit_info unit;
+	struct rep_cut_info cut;
 	struct tr_bytes cert;
 
 	for (size_t i = 0; rep_inspect_link(node, view, i, &link); i++)
 		;
 	for (size_t i = 0; rep_inspect_unit(node, i, &unit); i++)
 		(void)!rep_cert_of(view, unit.nid, &cert);
+	for (size_t i = 0; rep_inspect_ckpt(node, i, &ckpt); i++)
+		(void)rep_dropped_until(node, view, ckpt.scope, ckpt.lane);
+	for (size_t i = 0; rep_inspect_cut(node, i, &cut); i++)
+		;
+	for (size_t i = 0; rep_inspect_evidence(node, view, i, &evidence); i++)
+		;
 	(void)!rep_policy_document(view, &doc);
 	records(node, view);
 	logs(node, view);

@@ -237,6 +237,40 @@ static void a_key_that_waits_is_told(void **state)
 	assert_int_equal(rep_cert_of(&r.view, (struct tr_nid){leaf.nid.v + 1}, &cert), TR_E_NOTFOUND); /* behind all others */
 }
 
+/* A CUT that reaches back takes back what a source brought, and leaves its twins. */
+static void a_cut_that_reaches_back_leaves_the_twins(void **state)
+{
+	struct tr_nid leaf = r.party[RIG_LEAF].nid;
+	struct rep_key_act key = {.ticket = 4, .what = REP_KEY_REVOKE, .unit = leaf, .from_seq = 1};
+	struct rep_event event = {.kind = REP_EV_KEY, .key_act = &key};
+	struct rep_op source = {.kind = TR_OP_CREATE, .rec = {{7, 3}}, .value_count = 2};
+	struct tr_rec_id found[4];
+	struct chain c, s;
+
+	(void)state;
+	rig_connect(&r, RIG_STREET);
+	rig_cert(&r, &r.party[RIG_LEAF]);
+	c = chain_of(RIG_LEAF, leaf, TR_LANE_R, 1);
+	s = chain_of(RIG_STREET, r.party[RIG_STREET].nid, TR_LANE_R, 2);
+	source.values[0] = text(1, "hotline");
+	source.values[1] = text(2, "77");
+	(void)send(&c, &source);
+	source.rec.b[1] = 4;
+	(void)send(&s, &source);
+	source.rec.b[1] = 5;
+	source.values[1] = text(2, "78");
+	(void)send(&c, &source);
+	assert_int_equal(rep_find_source(&r.view, UNIT_TEXT("hotline"), UNIT_TEXT("77"), found, 4), 2);
+	rig_step(&r, &event);
+	assert_int_equal(r.reply.rc, 0);
+	rig_wait(&r, 10);
+	assert_int_equal(rep_find_source(&r.view, UNIT_TEXT("hotline"), UNIT_TEXT("77"), found, 4), 1);
+	assert_int_equal(found[0].b[1], 4);
+	assert_int_equal(rep_find_source(&r.view, UNIT_TEXT("hotline"), UNIT_TEXT("78"), found, 4), 0);
+	assert_int_equal(memview_rows(r.mv, REP_T_SRC), 1);
+	rep_check(r.node, &r.view);
+}
+
 /* ------------------------------------------------------------ rows that are none */
 
 static int op_of_id(struct tr_rec_id id)
@@ -351,6 +385,7 @@ int main(void)
 	    T(a_key_that_waits_is_told),
 	    T(an_op_without_its_rows_is_damage),
 	    T(an_open_op_without_its_row_is_damage),
+	    T(a_cut_that_reaches_back_leaves_the_twins),
 	    T(who_acts_on_a_directive_had_it),
 	};
 
