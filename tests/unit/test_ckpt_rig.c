@@ -98,6 +98,7 @@ static void what_names_our_history_is_compared(void **state)
 		rig_wait(&r, 500);
 	assert_false(info().waiting); /* its root is none: it differs, which is said */
 	assert_int_equal(info().number, 0);
+	assert_true(info().is_diverged);
 	assert_int_equal(r.traces[REP_TRACE_CKPT_DIFFERS], 1);
 }
 
@@ -131,6 +132,7 @@ static void another_history_is_not_ours(void **state)
 	assert_int_equal(r.traces[REP_TRACE_CKPT_DIFFERS], 4);
 	assert_false(info().waiting);
 	rig_wait(&r, 5000);
+	assert_false(info().is_diverged); /* none of them was compared */
 	assert_int_equal(r.rc, 0);
 }
 

@@ -294,15 +294,15 @@ static void damaged_certificates_never_verify(void **state)
 }
 
 /* One field of the certificate spoilt, signed again by the hub: as a parent with a bad program would. */
-static struct tr_bytes resign(const Terrace__Cert *c)
+static struct tr_bytes resign(const Terrace__Cert *c, size_t sig_size)
 {
-	static uint8_t body[TR_CERT_BYTES_MAX], sig[64], out[TR_CERT_BYTES_MAX];
+	static uint8_t body[TR_CERT_BYTES_MAX], sig[65], out[TR_CERT_BYTES_MAX];
 	Terrace__SignedCert sc = TERRACE__SIGNED_CERT__INIT;
 	size_t size = terrace__cert__pack(c, body);
 
 	rep_sign("terrace/cert/1", (struct tr_bytes){body, size}, hub_keys.sk, sig);
 	sc.cert = (ProtobufCBinaryData){size, body};
-	sc.issuer_sig = (ProtobufCBinaryData){sizeof(sig), sig};
+	sc.issuer_sig = (ProtobufCBinaryData){sig_size, sig};
 	return (struct tr_bytes){out, terrace__signed_cert__pack(&sc, out)};
 }
 
@@ -316,25 +316,26 @@ static void each_field_is_held_to_its_bounds(void **state)
 
 	(void)state;
 	memset(text + 7, '1', sizeof(text) - 7);
-	assert_int_equal(rep_cert_verify(resign(c), &root, &hub, &hub, &out), 0);
+	assert_int_equal(rep_cert_verify(resign(c, 65), &root, &hub, &hub, &out), TR_E_FORGED); /* and a byte more */
+	assert_int_equal(rep_cert_verify(resign(c, 64), &root, &hub, &hub, &out), 0);
 	bad = *c, bad.unit = (ProtobufCBinaryData){7 + TR_UNIT_CODE_MAX + 1, text};
-	assert_int_equal(rep_cert_verify(resign(&bad), &root, &hub, &hub, &out), TR_E_INPUT);
+	assert_int_equal(rep_cert_verify(resign(&bad, 64), &root, &hub, &hub, &out), TR_E_INPUT);
 	bad = *c, bad.unit = (ProtobufCBinaryData){TR_UNIT_PATH_MAX + 1, text};
-	assert_int_equal(rep_cert_verify(resign(&bad), &root, &hub, &hub, &out), TR_E_LIMIT);
+	assert_int_equal(rep_cert_verify(resign(&bad, 64), &root, &hub, &hub, &out), TR_E_LIMIT);
 	bad = *c, bad.unit.len = 0;
-	assert_int_equal(rep_cert_verify(resign(&bad), &root, &hub, &hub, &out), TR_E_INPUT);
+	assert_int_equal(rep_cert_verify(resign(&bad, 64), &root, &hub, &hub, &out), TR_E_INPUT);
 	bad = *c, bad.title = (ProtobufCBinaryData){3, (uint8_t *)"a\x7f" "b"};
-	assert_int_equal(rep_cert_verify(resign(&bad), &root, &hub, &hub, &out), TR_E_INPUT);
+	assert_int_equal(rep_cert_verify(resign(&bad, 64), &root, &hub, &hub, &out), TR_E_INPUT);
 	bad = *c, bad.title = (ProtobufCBinaryData){2, (uint8_t *)"\xc3\x28"};
-	assert_int_equal(rep_cert_verify(resign(&bad), &root, &hub, &hub, &out), TR_E_UTF8);
+	assert_int_equal(rep_cert_verify(resign(&bad, 64), &root, &hub, &hub, &out), TR_E_UTF8);
 	bad = *c, bad.seal_pk.len = 31;
-	assert_int_equal(rep_cert_verify(resign(&bad), &root, &hub, &hub, &out), TR_E_INPUT);
+	assert_int_equal(rep_cert_verify(resign(&bad, 64), &root, &hub, &hub, &out), TR_E_INPUT);
 	bad = *c, bad.seal_pk.len = 0;
-	assert_int_equal(rep_cert_verify(resign(&bad), &root, &hub, &hub, &out), TR_E_INPUT);
+	assert_int_equal(rep_cert_verify(resign(&bad, 64), &root, &hub, &hub, &out), TR_E_INPUT);
 	bad = *c, bad.alg = 256;
-	assert_int_equal(rep_cert_verify(resign(&bad), &root, &hub, &hub, &out), TR_E_INPUT);
+	assert_int_equal(rep_cert_verify(resign(&bad, 64), &root, &hub, &hub, &out), TR_E_INPUT);
 	bad = *c, bad.level = 300;
-	assert_int_equal(rep_cert_verify(resign(&bad), &root, &hub, &hub, &out), TR_E_INPUT);
+	assert_int_equal(rep_cert_verify(resign(&bad, 64), &root, &hub, &hub, &out), TR_E_INPUT);
 	terrace__cert__free_unpacked(c, NULL);
 	/* a field of a later version is passed over */
 	memcpy(buf2, cert.data, cert.size);
