@@ -101,6 +101,28 @@ static void it_answers_within_reach(void **state)
 	rig_end(&s.r);
 }
 
+/* There are records, and none of them is the neighbour's to ask about. */
+static void it_answers_of_nothing(void **state)
+{
+	struct rep_value title = {14, TR_ACT_SET, REP_VALUE_TEXT, 0, UNIT_TEXT("own")};
+	struct rep_write w = {.kind = TR_KIND_CASE, .values = &title, .value_count = 1};
+	struct rep_event event = {.kind = REP_EV_WRITE, .write = &w};
+	const Terrace__Audit *a;
+	struct scene s;
+
+	(void)state;
+	rig_begin(&s.r, RIG_TOP);
+	rig_connect(&s.r, RIG_STREET);
+	rig_step(&s.r, &event);
+	assert_int_equal(s.r.reply.rc, 0);
+	ask(&s, TR_AUDIT_ASK_ROOTS, 1, 0, 0);
+	a = answer(&s);
+	TR_ASSERT(a != NULL);
+	assert_int_equal(a->n_dom, 0);
+	assert_int_equal(a->more, 0);
+	rig_end(&s.r);
+}
+
 static void it_tells_nothing_of_others(void **state)
 {
 	static const enum rig_who others[] = {RIG_TOP, RIG_OTHER};
@@ -385,6 +407,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(it_answers_within_reach),
+	    cmocka_unit_test(it_answers_of_nothing),
 	    cmocka_unit_test(it_tells_nothing_of_others),
 	    cmocka_unit_test(it_does_not_hurry),
 	    cmocka_unit_test(it_takes_no_half_questions),

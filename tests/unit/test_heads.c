@@ -51,6 +51,44 @@ static void who_is_not_known_says_nothing(void **state)
 	rig_end(&r);
 }
 
+/* Invited, and not here yet. */
+static void who_has_not_joined_says_nothing(void **state)
+{
+	struct rep_invite invite = {.code = "009", .title = "a new place", .expires_ms = INT64_C(1890000000000)};
+	struct rep_event event = {.kind = REP_EV_INVITE, .invite = &invite};
+
+	(void)state;
+	rig_begin(&r, RIG_TOP);
+	rig_step(&r, &event);
+	assert_int_equal(r.reply.rc, 0);
+	r.party[RIG_LEAF].nid = r.reply.unit;
+	rig_connect(&r, RIG_STREET);
+	town_head(&r, RIG_LEAF, 3, 0);
+	assert_int_equal(bad_frames(), 1);
+	assert_false(has_head(RIG_LEAF, 3));
+	rig_end(&r);
+}
+
+/* Its own of a key that it has no more: nothing to count on from. */
+static void its_own_of_another_key_is_passed_over(void **state)
+{
+	struct rep_fence fence;
+
+	(void)state;
+	rig_begin(&r, RIG_STREET);
+	rig_connect(&r, RIG_TOP);
+	r.party[RIG_STREET].cert.serial = 2;
+	town_head(&r, RIG_STREET, 700, 0);
+	rep_fence(r.node, &fence);
+	assert_true(fence.head_ctr < 700);
+	assert_int_equal(bad_frames(), 0);
+	r.party[RIG_STREET].cert.serial = 1;
+	town_head(&r, RIG_STREET, 700, 0);
+	rep_fence(r.node, &fence);
+	assert_int_equal(fence.head_ctr, 700);
+	rig_end(&r);
+}
+
 static void nobody_above_or_beside_has_one_here(void **state)
 {
 	(void)state;
@@ -75,6 +113,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(who_is_not_known_says_nothing),
+	    cmocka_unit_test(who_has_not_joined_says_nothing),
+	    cmocka_unit_test(its_own_of_another_key_is_passed_over),
 	    cmocka_unit_test(nobody_above_or_beside_has_one_here),
 	};
 
