@@ -122,7 +122,7 @@ static void on_joined(struct sim_world *world, unsigned host)
 }
 
 /* The machine is gone with all that is on it. */
-static void lose(struct sim_world *world, struct sim_rng *rng, unsigned host, bool keep)
+void sim_seat_lose(struct sim_world *world, struct sim_rng *rng, unsigned host, bool keep)
 {
 	struct sim_host *h = &world->host[host];
 	struct seat *s = &sim_seats(world)->host[host];
@@ -144,15 +144,7 @@ static void lose(struct sim_world *world, struct sim_rng *rng, unsigned host, bo
 	s->invite_ms = world->now_ms + sim_rng_between(rng, 0, 60000);
 }
 
-/* Half of the tree cannot be reached for a while. */
-static void darken(struct sim_world *world, struct sim_rng *rng)
-{
-	for (unsigned i = 1; i < world->host_count; i++)
-		if (sim_rng_chance(rng, 500))
-			sim_net_cut(world, i, true, true, sim_rng_between(rng, 1000, 600000));
-}
-
-static bool is_free(struct sim_world *world, unsigned host)
+bool sim_seat_is_free(struct sim_world *world, unsigned host)
 {
 	const struct seat *s = &sim_seats(world)->host[host];
 
@@ -168,17 +160,15 @@ static void act_rejoin(struct sim_world *world, struct sim_rng *rng, unsigned ho
 		change_places(world, host);
 		return;
 	}
-	if (!is_free(world, host))
+	if (!sim_seat_is_free(world, host))
 		return;
-	if (sim_rng_chance(rng, 500))
-		darken(world, rng);
-	lose(world, rng, host, s->use == USE_NONE && sim_rng_chance(rng, 600));
+	sim_seat_lose(world, rng, host, s->use == USE_NONE && sim_rng_chance(rng, 600));
 }
 
 /* --------------------------------------------------------------------- stolen */
 
 /* Ops outside a segment would be signed by both, in two branches. */
-static void steal(struct sim_world *world, unsigned host)
+void sim_seat_steal(struct sim_world *world, unsigned host)
 {
 	struct sim_host *h = &world->host[host];
 	struct seat *s = &sim_seats(world)->host[host];
@@ -231,7 +221,7 @@ static void accept(struct sim_world *world, unsigned by, unsigned host)
 	sim_seats(world)->host[host].is_accepted = true;
 }
 
-static bool cut_by(struct sim_world *world, struct sim_rng *rng, unsigned by, unsigned host)
+bool sim_seat_cut_by(struct sim_world *world, struct sim_rng *rng, unsigned by, unsigned host)
 {
 	struct seat *s = &sim_seats(world)->host[host];
 	struct rep_key_act bounds = {.from_ms = 0};
@@ -281,17 +271,17 @@ static void act_stolen(struct sim_world *world, struct sim_rng *rng, unsigned ho
 			accept(world, by, host);
 		return;
 	}
-	if (s->use == USE_NONE && is_free(world, host)) {
-		steal(world, host);
+	if (s->use == USE_NONE && sim_seat_is_free(world, host)) {
+		sim_seat_steal(world, host);
 		return;
 	}
-	if (s->use != USE_THIEF || !is_free(world, host))
+	if (s->use != USE_THIEF || !sim_seat_is_free(world, host))
 		return;
 	if (!s->was_cut && sim_rng_chance(rng, 400)) {
 		for (; by != 0 && sim_rng_chance(rng, 500);)
 			by = world->host[by].parent;
-		if (cut_by(world, rng, by, host))
-			lose(world, rng, host, false); /* its key is no good any more */
+		if (sim_seat_cut_by(world, rng, by, host))
+			sim_seat_lose(world, rng, host, false); /* its key is no good any more */
 		return;
 	}
 	if (sim_rng_chance(rng, 500))

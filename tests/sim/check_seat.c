@@ -51,7 +51,8 @@ bool sim_seat_excuses(struct sim_world *world, unsigned host, const struct rep_t
 	if (trace->code == REP_TRACE_FORK)
 		return author != SIM_NONE && world->host[author].rollbacks != 0;
 	if (trace->code == REP_TRACE_OP_VIOLATION) /* it had seen what is set aside now */
-		return sim_throws(world, sim_fault_find("stolen")) || sim_throws(world, sim_fault_find("rejoin"));
+		return sim_throws(world, sim_fault_find("stolen")) || sim_throws(world, sim_fault_find("rejoin")) ||
+		    sim_throws(world, sim_fault_find("dark"));
 	return false;
 }
 

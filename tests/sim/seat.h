@@ -38,6 +38,15 @@ struct seats {
 
 struct seats *sim_seats(struct sim_world *world);
 
+/* The rightful machine sits there, and nobody hostile near it. */
+bool sim_seat_is_free(struct sim_world *world, unsigned host);
+/* The machine is gone with all that is on it, and the unit invited again; `keep`: it may come back. */
+void sim_seat_lose(struct sim_world *world, struct sim_rng *rng, unsigned host, bool keep);
+/* It is copied, if it has no unsigned ops. */
+void sim_seat_steal(struct sim_world *world, unsigned host);
+/* A node above cuts the key in use.  False: not now. */
+bool sim_seat_cut_by(struct sim_world *world, struct sim_rng *rng, unsigned by, unsigned host);
+
 bool sim_seat_excuses(struct sim_world *world, unsigned host, const struct rep_trace *trace);
 void sim_seat_trace(struct sim_world *world, unsigned host, const struct rep_trace *trace);
 void sim_seat_frame(struct sim_world *world, unsigned host, uint32_t link, const Terrace__Msg *msg);
