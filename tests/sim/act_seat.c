@@ -312,6 +312,20 @@ static bool approve_all(struct sim_world *world)
 	return waits;
 }
 
+/* The node that cut its key went down over it: who runs it learns it later. */
+static void bury(struct sim_world *world, unsigned host)
+{
+	struct rep_unit_info unit;
+	struct rep_self self;
+
+	if (sim_seats(world)->host[host].is_other_in || !sim_host_is_up(world, host) || !sim_host_is_up(world, 0) ||
+	    !rep_unit_get(world->host[0].node, world->host[host].nid, &unit) || !unit.revoked)
+		return;
+	rep_inspect_self(world->host[host].node, &self);
+	if (self.cert.serial == unit.serial)
+		sim_seat_lose(world, &sim_seats(world)->rng, host, false);
+}
+
 static void invite_all(struct sim_world *world)
 {
 	for (unsigned i = 1; i < world->host_count; i++)
@@ -319,6 +333,8 @@ static void invite_all(struct sim_world *world)
 			on_joined(world, i);
 		else if (sim_seats(world)->host[i].is_lost)
 			invite(world, i);
+		else
+			bury(world, i);
 }
 
 static void begin(struct sim_world *world)
