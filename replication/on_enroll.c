@@ -203,8 +203,9 @@ static void refuse(struct rep_node *node, struct rep_link *link, const Terrace__
 	Terrace__Msg msg = TERRACE__MSG__INIT;
 	Terrace__EnrollOk ok = TERRACE__ENROLL_OK__INIT;
 	uint8_t text[128];
-	size_t size = strlen(why) < sizeof(text) ? strlen(why) : sizeof(text);
+	size_t size = strlen(why);
 
+	TR_ASSERT(size <= sizeof(text)); /* all are in this file */
 	memcpy(text, why, size);
 	ok.error = (ProtobufCBinaryData){size, text};
 	msg.m_case = TERRACE__MSG__M_ENROLLOK;
@@ -260,13 +261,11 @@ static void answer(struct rep_node *node, struct rep_link *link, const Terrace__
 static const char *certify(struct rep_node *node, struct tr_nid nid, uint32_t caps, uint32_t serial,
     const Terrace__CertReq *req)
 {
-	const struct rep_unit *unit = rep_unit_find(node, nid);
+	const struct rep_unit *unit = rep_unit_of(node, nid);
 	struct rep_cert cert;
 	uint8_t bytes[TR_CERT_BYTES_MAX], more[TR_CERT_BYTES_MAX];
 	size_t size;
 
-	if (unit == NULL)
-		return "unit is not known any more";
 	memset(&cert, 0, sizeof(cert));
 	cert.nid = nid;
 	cert.parent = cert.issuer = node->cert.nid;
@@ -285,12 +284,14 @@ static const char *certify(struct rep_node *node, struct tr_nid nid, uint32_t ca
 	memcpy(cert.unit, unit->unit, sizeof(cert.unit));
 	memcpy(cert.title, unit->title, sizeof(cert.title));
 	size = rep_cert_issue(&cert, &node->keys, bytes, sizeof(bytes));
+	TR_ASSERT(size > 0); /* the fullest one has room, and for the registrar's signature, too */
 	/* here the registrar itself has invited */
-	if (size > 0 && node->is_top) {
+	if (node->is_top) {
 		size = rep_cert_countersign(rep_bytes(bytes, size), &node->keys, node->cert.serial, more, sizeof(more));
+		TR_ASSERT(size > 0);
 		memcpy(bytes, more, size);
 	}
-	if (size == 0 || rep_trust_admit(node, rep_bytes(bytes, size), node->cert.nid) != 0)
+	if (rep_trust_admit(node, rep_bytes(bytes, size), node->cert.nid) != 0)
 		return "certificate could not be issued";
 	rep_on_cert_op(node, nid, rep_bytes(bytes, size));
 	return NULL;
@@ -316,9 +317,13 @@ static const char *issue(struct rep_node *node, uint8_t row[static ROW_SIZE], co
 {
 	struct tr_nid nid = {wire_get_be64(row + OFF_NID)};
 	const struct rep_unit *unit = rep_unit_find(node, nid);
-	uint32_t former = unit != NULL ? unit->serial_max : 0, serial = former + 1;
+	uint32_t former, serial;
 	const char *why;
 
+	if (unit == NULL)
+		return "unit is not known any more";
+	former = unit->serial_max;
+	serial = former + 1;
 	if (former != wire_get_be32(row + OFF_SERIAL))
 		return "unit has joined already"; /* by another token */
 	if (serial == 0)
@@ -346,7 +351,8 @@ static const char *judge(struct rep_node *node, const Terrace__Enroll *e, uint8_
 	if (row[OFF_TRIES] >= TR_TOKEN_TRIES)
 		return "token was tried too often";
 	rep_enroll_mac(row + OFF_MAC, id, want, sig, mac);
-	if (e->mac.len != 32 || sodium_memcmp(mac, e->mac.data, 32) != 0) {
+	TR_ASSERT(e->mac.len == sizeof(mac)); /* wire_rules.c */
+	if (sodium_memcmp(mac, e->mac.data, sizeof(mac)) != 0) {
 		row[OFF_TRIES]++;
 		return "token does not fit";
 	}
@@ -371,7 +377,8 @@ void rep_on_enroll(struct rep_node *node, struct rep_link *link, const Terrace__
 	struct tr_nid nid;
 	const char *why;
 
-	if (id.size != TR_TOKEN_ID_SIZE || memcmp(id.data, link->invite_id, id.size) != 0 ||
+	TR_ASSERT(id.size == TR_TOKEN_ID_SIZE); /* wire_rules.c */
+	if (memcmp(id.data, link->invite_id, id.size) != 0 ||
 	    rep_node_get(node, REP_T_INVITE, id, &got) != 0 || got.size != ROW_SIZE) {
 		refuse(node, link, in, "unknown token");
 		return;
@@ -421,7 +428,7 @@ static bool may_register(struct rep_node *node, const struct rep_unit *unit, str
 	const struct rep_cert *cert = &unit->cert;
 	const struct rep_unit *issuer = rep_unit_find(node, cert->issuer);
 
-	return !cert->registered && issuer != NULL && issuer->has_cert && cert->issuer_serial == issuer->cert.serial &&
+	return !cert->registered && issuer != NULL && cert->issuer_serial == issuer->cert.serial &&
 	       !rep_cut_is_cut(node, issuer->nid, issuer->cert.serial) &&
 	       rep_trust_row(node, unit->nid, cert->serial, row) == 0;
 }
@@ -429,12 +436,12 @@ static bool may_register(struct rep_node *node, const struct rep_unit *unit, str
 void rep_on_register(struct rep_node *node)
 {
 	for (size_t i = 0; i < node->to_register_count && node->rc == 0; i++) {
-		const struct rep_unit *unit = rep_unit_find(node, node->to_register[i]);
+		const struct rep_unit *unit = rep_unit_of(node, node->to_register[i]);
 		uint8_t bytes[TR_CERT_BYTES_MAX];
 		struct tr_bytes row;
 		size_t size;
 
-		if (unit == NULL || !unit->has_cert || !may_register(node, unit, &row))
+		if (!may_register(node, unit, &row))
 			continue;
 		size = rep_cert_countersign(row, &node->keys, node->cert.serial, bytes, sizeof(bytes));
 		if (size > 0 && rep_trust_admit(node, rep_bytes(bytes, size), node->cert.nid) == 0)

@@ -129,7 +129,7 @@ void rep_on_hello_send(struct rep_node *node, struct rep_link *link)
 {
 	Terrace__Msg msg = TERRACE__MSG__INIT;
 	Terrace__Hello hello = TERRACE__HELLO__INIT;
-	uint8_t fd[16], version[64];
+	uint8_t fd[16], version[TR_VERSION_MAX];
 	size_t version_size = strlen(node->version);
 
 	rep_link_session(node, link, (uint32_t)rep_rng_id(&node->rng) | 1);
@@ -137,7 +137,7 @@ void rep_on_hello_send(struct rep_node *node, struct rep_link *link)
 	rep_compare_digest(node, link, fd);
 	memcpy(link->hello_fd, fd, sizeof(fd));
 	rep_compare_equal(node, link, true);
-	version_size = version_size < sizeof(version) ? version_size : sizeof(version);
+	TR_ASSERT(version_size <= sizeof(version));
 	memcpy(version, node->version, version_size);
 	hello.proto_min = node->proto_min;
 	hello.proto_max = node->proto_max;
@@ -166,8 +166,9 @@ void rep_on_bye_send(struct rep_node *node, struct rep_link *link, uint32_t sess
 	Terrace__Bye bye = TERRACE__BYE__INIT;
 	uint32_t kept = link->session, n = link->tx_n;
 	uint8_t text[64];
-	size_t size = strlen(why) < sizeof(text) ? strlen(why) : sizeof(text);
+	size_t size = strlen(why);
 
+	TR_ASSERT(size <= sizeof(text)); /* a few words of this program, or the code of an error */
 	memcpy(text, why, size);
 	bye.text = (ProtobufCBinaryData){size, text};
 	msg.m_case = TERRACE__MSG__M_BYE;
@@ -263,10 +264,11 @@ void rep_on_hello(struct rep_node *node, struct rep_link *link, const Terrace__M
 	const Terrace__Hello *hello = in->hello;
 	Terrace__Msg msg = TERRACE__MSG__INIT;
 	Terrace__Welcome w = TERRACE__WELCOME__INIT;
-	uint8_t fd[16], version[64], cert[TR_CERT_BYTES_MAX];
-	size_t version_size = strlen(node->version) < sizeof(version) ? strlen(node->version) : sizeof(version);
+	uint8_t fd[16], version[TR_VERSION_MAX], cert[TR_CERT_BYTES_MAX];
+	size_t version_size = strlen(node->version);
 	bool equal;
 
+	TR_ASSERT(version_size <= sizeof(version));
 	if (in->session == 0 || in->n != 1 || hello->fd.len != 16)
 		return;
 	if (is_too_often(node, link)) {

@@ -56,7 +56,7 @@ struct rep_conf {
 	uint8_t seed[32];          /* fresh random bytes at each start */
 	enum tr_profile profile;   /* of the up-link */
 	struct tr_hash root_hash;  /* pinned at init or join */
-	const char *version;       /* program version, for people; borrowed for ever */
+	const char *version;       /* program version, for people; at most TR_VERSION_MAX bytes; borrowed for ever */
 	/* Zero: this program's own.  Others only make one that plays an older or a newer one. */
 	uint32_t proto_min, proto_max;
 	struct rep_known known;

@@ -85,8 +85,6 @@ int rep_verify_is_own(const struct rep_node *node, const struct rep_view *view, 
 	if (rc != 0)
 		return rep_verify_is_fatal(rc) ? rc : 0;
 	count = rep_chain_vec(&row, seen);
-	for (size_t i = 0; i < count; i++)
-		shaken |= is_missing(w, seen[i].log, seen[i].seq);
 	for (size_t i = 0; i < seg->n_ctx; i++)
 		shaken |= is_missing(w, seg->ctx[i]->log, seg->ctx[i]->seq);
 	for (size_t i = 0; i < count && rc == 0 && !shaken; i++)
