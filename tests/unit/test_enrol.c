@@ -7,6 +7,7 @@
 #include <sodium.h>
 
 #include "proto/err.h"
+#include "replication/unit.h"
 #include "tests/lib/rig.h"
 
 #define EXPIRES INT64_C(1790000900000)
@@ -268,7 +269,7 @@ static void nothing_but_a_request_is_taken_from_a_stranger(void **state)
 static void an_invitation_has_its_form(void **state)
 {
 	static struct scene s;
-	static const char *const codes[] = {"", "a/b", "a b", "caf\xc3\xa9", "a_b"};
+	static const char *const codes[] = {"", "a/b", "a b", "caf\xc3\xa9", "a_b", "a:b", "a@b", "a{b", "a[b"};
 
 	(void)state;
 	begin(&s);
@@ -288,6 +289,93 @@ static void an_invitation_has_its_form(void **state)
 	rig_end(&s.r);
 }
 
+/* Who may not have children, or has no room for their names, invites nobody. */
+static void not_everybody_invites(void **state)
+{
+	static struct scene s;
+	static const struct { bool registered, fenced, cut; uint8_t level; int rc; } rows[] = {
+	    {true, false, false, 0, 0}, {false, false, false, 0, TR_E_AUTH}, {true, true, false, 0, TR_E_FENCED},
+	    {true, false, true, 0, TR_E_FENCED}, {true, false, false, TR_LEVEL_MAX, TR_E_LIMIT}};
+
+	(void)state;
+	begin(&s);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		size_t units = s.r.node->unit_count;
+
+		s.r.node->cert.registered = rows[i].registered;
+		s.r.node->is_fenced = rows[i].fenced;
+		s.r.node->is_cut = rows[i].cut;
+		s.r.node->cert.level = rows[i].level;
+		snprintf(s.invite.code, sizeof(s.invite.code), "1%zu", i);
+		assert_int_equal(invite(&s), rows[i].rc);
+		assert_int_equal(s.r.node->unit_count, units + (rows[i].rc == 0));
+	}
+	s.r.node->cert.level = 0;
+	s.r.node->is_cut = false;
+	memset(s.r.node->cert.unit + 6, '1', TR_UNIT_PATH_MAX - 6 - 4);
+	s.r.node->cert.unit[6] = '/';
+	strcpy(s.invite.code, "2345"); /* one more than there is room for */
+	assert_int_equal(invite(&s), TR_E_INPUT);
+	s.invite.code[3] = '\0';
+	assert_int_equal(invite(&s), 0);
+	rig_end(&s.r);
+}
+
+/* Rows that name no unit, and numbers and certificates that are used up: refused, and the token stays. */
+static void who_cannot_be_given_a_certificate_is_told_why(void **state)
+{
+	static struct scene s;
+	struct rep_unit *unit;
+	struct tr_bytes row;
+	uint8_t copy[256];
+	uint16_t had;
+
+	(void)state;
+	begin(&s);
+	unit = rep_unit_find(s.r.node, unit_of(&s).nid);
+	dial(&s, 200);
+	unit->serial_max = UINT32_MAX;
+	assert_refused(&s, "no number is left for a new key");
+	unit->serial_max = 0;
+	had = (uint16_t)unit->cert_count;
+	unit->cert_count = TR_CERTS_MAX;
+	assert_refused(&s, "certificate could not be issued");
+	unit->cert_count = had;
+	assert_int_equal(rep_get(&s.r.view, REP_T_INVITE, UNIT_BYTES(s.invite.token_id), &row), 0);
+	memcpy(copy, row.data, row.size);
+	wire_put_be64(copy + 65, 4711);
+	row.data = copy;
+	assert_int_equal(rep_put(&s.r.view, REP_T_INVITE, UNIT_BYTES(s.invite.token_id), row), 0);
+	assert_refused(&s, "unit is not known any more");
+	wire_put_be64(copy + 65, unit->nid.v);
+	assert_int_equal(rep_put(&s.r.view, REP_T_INVITE, UNIT_BYTES(s.invite.token_id), row), 0);
+	assert_int_equal(enrol(&s)->error.len, 0);
+	assert_int_equal(s.r.traces[REP_TRACE_ENROLLED], 1);
+	rig_end(&s.r);
+}
+
+/* What the store believes that a former machine has, a new one does not have. */
+static void a_new_machine_has_nothing_yet(void **state)
+{
+	static struct scene s;
+	struct tr_nid nid;
+
+	(void)state;
+	begin(&s);
+	nid = unit_of(&s).nid;
+	for (uint32_t i = 0; i < 4; i++) {
+		uint8_t key[12];
+
+		wire_put_be64(key, i < 2 ? nid.v : nid.v + 1);
+		wire_put_be32(key + 8, i);
+		assert_int_equal(rep_put(&s.r.view, REP_T_PEER, UNIT_BYTES(key), UNIT_TEXT("x")), 0);
+	}
+	dial(&s, 200);
+	assert_int_equal(enrol(&s)->error.len, 0);
+	assert_int_equal(memview_rows(s.r.mv, REP_T_PEER), 2);
+	rig_end(&s.r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -298,6 +386,9 @@ int main(void)
 	    cmocka_unit_test(an_invitation_that_cannot_be_read_lets_nobody_in),
 	    cmocka_unit_test(nothing_but_a_request_is_taken_from_a_stranger),
 	    cmocka_unit_test(an_invitation_has_its_form),
+	    cmocka_unit_test(not_everybody_invites),
+	    cmocka_unit_test(who_cannot_be_given_a_certificate_is_told_why),
+	    cmocka_unit_test(a_new_machine_has_nothing_yet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
