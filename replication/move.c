@@ -164,7 +164,8 @@ int rep_move_begin(struct rep_node *node, const struct rep_write *w, struct rep_
 	};
 	int rc = check(node, w, r);
 
-	if (rc == 0 && (w->value_count != 1 || w->values[0].type != REP_VALUE_TEXT || w->actor.size > TR_ACTOR_MAX))
+	if (rc == 0 && (w->value_count != 1 || w->values[0].type != REP_VALUE_TEXT || w->values[0].t.size == 0 ||
+	    w->actor.size > TR_ACTOR_MAX))
 		rc = TR_E_INPUT;
 	if (rc != 0)
 		return rc;
@@ -320,7 +321,7 @@ static void work(struct rep_node *node, struct rep_unit *unit)
 	struct words words;
 
 	if (!load(node, unit, &job) || !unit->closed || !read_words(node, unit, &words)) {
-		unit->move_due = false;
+		unit->move_due = unit->move_again = false;
 		return;
 	}
 	if (unit->move_again) { /* something came after it had gone by */
