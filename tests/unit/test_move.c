@@ -258,7 +258,8 @@ static void handler_lists_are_hostile(void **state)
 {
 	static const char *const bad[] = {"", "x", "0123456789abcde", "0123456789abcdef", "0123456789abcdef2:l;",
 	    "0123456789abcdef2:li", "0123456789abcdefg2:li;", "0123456789abcdef99999999999999999999:x;",
-	    "0123456789abcdef65:x;", "0123456789abcdef2;li;", "0123456789abcdeX2:li;"};
+	    "0123456789abcdef65:x;", "0123456789abcdef2;li;", "0123456789abcdeX2:li;", "0123456789abcdef2xli;",
+	    "0123456789abcdef2li;;", "0123456789abcdef222", "0123456789abcdefli:2;"};
 	struct tr_bytes list, actor;
 	struct tr_nid nid;
 	static uint8_t many[TR_ACTOR_MAX + 40];
@@ -313,6 +314,90 @@ static void handler_lists_have_an_order(void **state)
 	}
 }
 
+/* Who has not seen the record cannot say from where it goes. */
+static void a_move_has_seen_what_it_moves(void **state)
+{
+	struct scene s;
+	int top;
+
+	(void)state;
+	scene_begin(&s);
+	top = fold_author(&s.f, 0, FOLD_STREET);
+	move(&s.f, top, id_a, 77, "110101/s/d");
+	assert_int_equal(last_why(&s), REP_WHY_NO_CREATE);
+	scene_begin(&s);
+	move(&s.f, s.street, id_a, 77, "110101/s/d");
+	s.f.ops[s.f.op_count - 1].op.values[1].field = TITLE; /* without where to */
+	assert_int_equal(last_why(&s), REP_WHY_FIELD);
+}
+
+/* Of two moves a person states one again, not a third one. */
+static void a_third_move_settles_nothing(void **state)
+{
+	static const uint8_t id_c[16] = {1, 0xc};
+	struct scene s;
+	int top;
+
+	(void)state;
+	for (int third = 0; third < 2; third++) {
+		scene_begin(&s);
+		top = fold_author(&s.f, 0, FOLD_STREET);
+		fold_see(&s.f, top, s.leaf);
+		move(&s.f, s.street, id_a, 77, "110101/s/d");
+		move(&s.f, top, id_b, 78, "110101/s/e");
+		fold_see(&s.f, top, s.street);
+		move(&s.f, top, third ? id_c : id_a, 77, "110101/s/d");
+		assert_int_equal(last_why(&s), third ? REP_WHY_MOVED : REP_WHY_NONE);
+	}
+}
+
+/* Of two copies of one case, one may go to the other, which lies in the same home. */
+static void a_copy_may_go_to_another_copy(void **state)
+{
+	struct fold f;
+	struct fold_node n;
+	int street;
+
+	(void)state;
+	fold_init(&f, TR_KIND_CASE);
+	street = fold_author(&f, 1, FOLD_STREET);
+	(void)fold_author(&f, 2, FOLD_LEAF);
+	arrive(&f, street, REP_CASE_HANDLING, NULL);
+	move(&f, street, id_b, (int64_t)f.scope.v, "110101/s/c");
+	fold_node_init(&n, &f, 1);
+	fold_apply_all(&n, &f);
+	assert_int_equal(n.applied[1].why, REP_WHY_NONE);
+	assert_int_equal(rep_record_status(n.rec), REP_CASE_MOVED);
+	fold_node_done(&n);
+	fold_done(&f);
+}
+
+/* Of a unit without people's names it is the unit that handled it. */
+static void a_handler_without_a_name_is_its_unit(void **state)
+{
+	char list[64];
+	struct fold f;
+	struct fold_node n;
+	int street;
+	size_t size;
+
+	(void)state;
+	fold_init(&f, TR_KIND_CASE);
+	street = fold_author(&f, 1, FOLD_STREET);
+	(void)fold_author(&f, 2, FOLD_LEAF);
+	size = rep_merge_handler_put(f.authors[street].nid, (struct tr_bytes){NULL, 0}, (uint8_t *)list, sizeof(list) - 1);
+	list[size] = '\0';
+	arrive(&f, street, REP_CASE_HANDLED, list);
+	fold_step(&f, street, REP_CASE_VERIFIED);
+	fold_actor(fold_step(&f, street, REP_CASE_VERIFIED), "zhao");
+	fold_node_init(&n, &f, 1);
+	fold_apply_all(&n, &f);
+	assert_int_equal(n.applied[1].why, REP_WHY_SAME_PERSON);
+	assert_int_equal(n.applied[2].why, REP_WHY_NONE);
+	fold_node_done(&n);
+	fold_done(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +410,10 @@ int main(void)
 	    cmocka_unit_test(what_arrives_is_judged),
 	    cmocka_unit_test(handler_lists_are_hostile),
 	    cmocka_unit_test(handler_lists_have_an_order),
+	    cmocka_unit_test(a_move_has_seen_what_it_moves),
+	    cmocka_unit_test(a_third_move_settles_nothing),
+	    cmocka_unit_test(a_copy_may_go_to_another_copy),
+	    cmocka_unit_test(a_handler_without_a_name_is_its_unit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 // needs: tests/lib/fold.o tests/lib/rig.o tests/lib/memview.o
 #include "tests/unit/scene.h"
 
+#include "replication/merge_int.h"
 #include "tests/lib/rig.h"
 
 enum { SUPPORT = 32, MOVED_TO = 52, MOVED_UNIT, MOVED_PATH, MOVED_FROM, FROM_UNIT, FROM_PATH };
@@ -192,6 +193,84 @@ static void a_suspension_without_an_end_goes_along(void **state)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_int_equal(edit(&r, &copy, num(STATUS, bad[i]), "li"), TR_E_STEP);
 	assert_int_equal(edit(&r, &copy, num(STATUS, REP_CASE_DISPATCHED), "li"), 0);
+	rig_end(&r);
+}
+
+static int step(struct rig *r, const struct tr_rec_id *id, uint8_t status, const char *actor)
+{
+	struct rep_value values[3] = {num(STATUS, status), num(AT, 0), val(REASON, "no")};
+
+	values[1].i = r->wall_ms += 1000;
+	return put(r, (struct rep_write){.has_id = true, .id = *id, .must_exist = true, .values = values,
+			  .value_count = status == REP_CASE_REWORK ? 3 : 2,
+			  .actor = text(actor)});
+}
+
+static void handle(struct rig *r, const struct tr_rec_id *id, bool again, const char *actor)
+{
+	if (again)
+		assert_int_equal(step(r, id, REP_CASE_REWORK, "zhao"), 0);
+	assert_int_equal(step(r, id, REP_CASE_HANDLING, "zhao"), 0);
+	assert_int_equal(step(r, id, REP_CASE_HANDLED, actor), 0);
+}
+
+/* Everybody who handled it goes along, each once, so that nobody verifies his own work there. */
+static void who_handled_it_goes_along(void **state)
+{
+	static const char *const names[] = {"li", "wang", "li", "zhao"};
+	struct rig r;
+	struct tr_rec_id id = begin(&r);
+	const struct rep_value *v;
+	struct tr_bytes list, actor;
+	struct tr_nid nid;
+	size_t count = 0;
+
+	(void)state;
+	assert_int_equal(step(&r, &id, REP_CASE_FILED, "zhao"), 0);
+	assert_int_equal(step(&r, &id, REP_CASE_DISPATCHED, "zhao"), 0);
+	for (size_t i = 0; i < 3; i++)
+		handle(&r, &id, i > 0, names[i]);
+	assert_int_equal(transfer(&r, &id, r.party[RIG_OTHER].nid), 0);
+	id = r.reply.id;
+	handle(&r, &id, true, "zhao"); /* the next home's come behind those of the one before */
+	assert_int_equal(transfer(&r, &id, r.party[RIG_LEAF].nid), 0);
+	id = r.reply.id;
+	v = rep_record_value(load(&r, &id), 58);
+	assert_non_null(v);
+	for (list = v->t; rep_merge_handler_next(&list, &nid, &actor); count++) {
+		const char *want = names[count < 2 ? count : 3];
+
+		assert_int_equal(nid.v, r.party[RIG_TOP].nid.v);
+		assert_int_equal(actor.size, strlen(want));
+		assert_memory_equal(actor.data, want, strlen(want));
+	}
+	assert_int_equal(count, 3);
+	rig_end(&r);
+}
+
+/* More than there is room for: it stays where it is, or somebody could verify what he handled. */
+static void too_many_handlers_keep_it_where_it_is(void **state)
+{
+	struct rig r;
+	struct tr_rec_id id = begin(&r);
+	char name[TR_ACTOR_MAX + 1];
+	int n = 0;
+
+	(void)state;
+	assert_int_equal(step(&r, &id, REP_CASE_FILED, "zhao"), 0);
+	assert_int_equal(step(&r, &id, REP_CASE_DISPATCHED, "zhao"), 0);
+	for (; n < 30; n++) {
+		snprintf(name, sizeof(name), "%064d", n);
+		handle(&r, &id, n > 0, name);
+	}
+	assert_int_equal(transfer(&r, &id, r.party[RIG_OTHER].nid), 0);
+	id = r.reply.id;
+	for (; n < 50; n++) { /* 84 bytes each */
+		snprintf(name, sizeof(name), "%064d", n);
+		handle(&r, &id, true, name);
+	}
+	assert_int_equal(transfer(&r, &id, r.party[RIG_LEAF].nid), TR_E_LIMIT);
+	assert_int_equal(rep_record_status(load(&r, &id)), REP_CASE_HANDLED);
 	rig_end(&r);
 }
 
@@ -491,6 +570,8 @@ int main(void)
 	    cmocka_unit_test(campaigns_and_visits_go_along),
 	    cmocka_unit_test(only_who_stands_over_the_new_home_goes_along),
 	    cmocka_unit_test(a_suspension_without_an_end_goes_along),
+	    cmocka_unit_test(who_handled_it_goes_along),
+	    cmocka_unit_test(too_many_handlers_keep_it_where_it_is),
 	    cmocka_unit_test(a_move_on_top_of_something_else_is_refused),
 	    cmocka_unit_test(no_case_goes_to_a_closed_unit),
 	    cmocka_unit_test(a_unit_is_closed_with_a_reason_by_one_above),
