@@ -49,20 +49,21 @@ static int op_at(struct rep_node *node, uint32_t handle, uint64_t seq, struct re
 /* Takes rows out that name no op of this record. */
 static int mend_list(struct rep_node *node, const struct tr_rec_id *id)
 {
-	uint8_t at[OPS_KEY];
+	uint8_t at[REP_KEY_MAX] = {0};
 	struct tr_bytes from = rep_bytes(at, ID_SIZE), key;
 	bool after = false;
 	int rc;
 
 	memcpy(at, id->b, ID_SIZE);
 	while ((rc = rep_seek(node->raw, REP_T_OPS, from, after, &key, NULL)) == 0) {
-		if (key.size != OPS_KEY || memcmp(key.data, id->b, ID_SIZE) != 0)
+		if (key.size < ID_SIZE || key.size > sizeof(at) || memcmp(key.data, id->b, ID_SIZE) != 0)
 			return 0;
-		memcpy(at, key.data, OPS_KEY);
-		from = rep_bytes(at, OPS_KEY);
+		memcpy(at, key.data, key.size);
+		from = rep_bytes(at, key.size);
 		after = true;
-		rc = op_at(node, wire_get_be32(at + ID_SIZE), wire_get_be64(at + ID_SIZE + 4), node->op);
-		if (rc == TR_E_IO || rc == TR_E_NOMEM)
+		rc = key.size != OPS_KEY ? TR_E_NOTFOUND
+		    : op_at(node, wire_get_be32(at + ID_SIZE), wire_get_be64(at + ID_SIZE + 4), node->op);
+		if (rep_verify_is_fatal(rc))
 			return rc;
 		if (rc != TR_E_NOTFOUND && (rc != 0 || memcmp(node->op->rec.b, id->b, ID_SIZE) == 0))
 			continue;
@@ -198,7 +199,7 @@ void rep_mend_on(struct rep_node *node, const struct rep_mend *mend)
 		rc = fault->is_extra ? mend_extra(node, fault, &changed) : mend_lookup(node, fault, &changed);
 		break;
 	}
-	if (rc == TR_E_IO || rc == TR_E_NOMEM || rc == TR_E_FULL)
+	if (rep_verify_is_fatal(rc) || rc == TR_E_FULL)
 		rep_node_fail(node, rc);
 	fx.reply.ticket = mend->ticket;
 	fx.reply.rc = rc;

@@ -20,15 +20,12 @@
 
 static struct rep_link *link_of(const struct rep_node *node, struct tr_nid peer)
 {
-	for (size_t i = 0; i < node->link_count; i++)
-		if (node->links[i]->peer.v == peer.v)
-			return node->links[i];
-	return NULL;
+	return peer.v == node->links[0]->peer.v ? node->links[0] : rep_link_of_child(node, peer);
 }
 
 static bool is_live(const struct rep_link *link)
 {
-	return link != NULL && link->state == REP_LINK_LIVE && !link->is_bundle;
+	return link != NULL && link->state == REP_LINK_LIVE;
 }
 
 size_t rep_fault_holders(const struct rep_node *node, const struct rep_fault *fault, struct rep_fault_holder out[static 2])
@@ -104,7 +101,8 @@ static size_t collect(struct rep_node *node, struct rep_link *link, struct rep_l
 
 		if (rc == 0)
 			rc = wire_seg_decode(node->arena, row.bytes, &seg);
-		if (rep_node_broken(node, rc) || rc != 0 || seg->n_op == 0 || (n > 0 && bytes + row.bytes.size > SERVE_BYTES))
+		(void)rep_node_broken(node, rc);
+		if (rc != 0 || seg->n_op == 0 || (n > 0 && bytes + row.bytes.size > SERVE_BYTES))
 			break;
 		for (size_t i = 0; i < seg->n_ctx; i++)
 			if (rep_log_get(node, seg->ctx[i]->log) != NULL)
@@ -148,7 +146,7 @@ int rep_mend_need(struct rep_node *node, struct rep_link *link, const Terrace__N
 
 bool rep_mend_is_wanted(const struct rep_link *link, const struct rep_log *log, uint64_t first, uint64_t last)
 {
-	return !link->is_bundle && link->want_log == log->handle && first >= link->want_first && last <= link->want_last;
+	return link->want_log == log->handle /* never of a bundle */ && first >= link->want_first && last <= link->want_last;
 }
 
 /* Does the segment behind it name this one?  0, also if there is none to ask; TR_E_FORGED; errors of disk and memory. */
@@ -175,7 +173,7 @@ static int ask_next(struct rep_node *node, const struct rep_log *log, struct rep
 
 		e->log = msg->ctx[next.ctx_count]->log;
 		e->seq = msg->ctx[next.ctx_count]->seq;
-		rc = rep_log_get(node, e->log) != NULL ? rep_chain_find(node->raw, e->log, e->seq, &other) : TR_E_NOTFOUND;
+		rc = rep_chain_find(node->raw, e->log, e->seq, &other);
 		if (rc != 0)
 			return rep_node_broken(node, rc) ? rc : 0;
 		memcpy(e->h16, other.hash.b, sizeof(e->h16));

@@ -17,7 +17,7 @@
 #define ID_SIZE sizeof(struct tr_rec_id)
 #define OPS_KEY (ID_SIZE + 4 + 8)
 #define RUNS_MAX (4 * TR_VECTOR_MAX) /* logs that wrote one record: those of a domain, or of one a kind */
-#define KINDS 8
+#define KINDS REP_REFOLD_KINDS
 #define KEY_MAX 80 /* of a row of ROW, VIOLATION, REC, CONFLICT */
 
 /* The record's ops of one log, in order of their sequence. */
@@ -26,7 +26,7 @@ struct run {
 	uint64_t *seqs;
 	size_t count, cap;
 	size_t at;            /* the next one */
-	uint64_t first, last; /* the segment that `fold` is of */
+	uint64_t last;        /* op of the segment that `fold` is of */
 	struct rep_fold fold;
 	char path[TR_UNIT_PATH_MAX + 1]; /* fold.path */
 };
@@ -180,7 +180,7 @@ static int gather_one(struct work *w, struct tr_dot dot)
 	uint64_t *more;
 
 	/* what lies beyond the end of its log never was: the list is damaged, no segment is missing */
-	if (log == NULL || log->id.author.v == 0 || dot.seq == 0 || dot.seq > log->seq + (log->open != NULL ? log->open->count : 0))
+	if (log == NULL || dot.seq == 0 || dot.seq > log->seq + (log->open != NULL ? log->open->count : 0))
 		return TR_E_DAMAGED;
 	if (run == NULL || run->log != log) { /* rows are ordered by log, then sequence */
 		int rc = run_new(w, log);
@@ -208,8 +208,10 @@ static int gather(struct work *w)
 	while ((rc = rep_seek(w->view, REP_T_OPS, from, after, &key, NULL)) == 0) {
 		struct tr_dot dot;
 
-		if (key.size != OPS_KEY || memcmp(key.data, w->id->b, ID_SIZE) != 0)
+		if (key.size < ID_SIZE || memcmp(key.data, w->id->b, ID_SIZE) != 0)
 			return 0;
+		if (key.size != OPS_KEY)
+			return TR_E_DAMAGED; /* not the end of the list: without what lies behind the record would be another one */
 		memcpy(at, key.data, OPS_KEY);
 		from = rep_bytes(at, OPS_KEY);
 		after = true;
@@ -255,7 +257,6 @@ static int open_head(const struct work *w, struct run *run)
 	run->fold.path = rep_bytes(w->node->cert.unit, strlen(w->node->cert.unit));
 	run->fold.hlc = open->hlc;
 	run->fold.clockq = open->clockq;
-	run->first = run->log->seq + 1;
 	run->last = run->log->seq + open->count;
 	return 0;
 }
@@ -272,7 +273,7 @@ static int read_segment(struct work *w, const struct rep_log *log, uint64_t seq,
 	rc = wire_seg_decode(w->arena, row->bytes, &w->seg);
 	if (rc != 0)
 		return rc == TR_E_NOMEM ? rc : TR_E_DAMAGED;
-	if (w->seg->first == 0 || w->seg->n_op == 0 || w->seg->first + w->seg->n_op - 1 != row->last)
+	if (w->seg->n_op == 0 || w->seg->first + w->seg->n_op - 1 != row->last)
 		return TR_E_DAMAGED;
 	w->seg_log = log->handle;
 	return seq >= w->seg->first ? 0 : TR_E_GAP;
@@ -301,12 +302,11 @@ static int head_of(struct work *w, struct run *run)
 	struct rep_chain_row row;
 	int rc;
 
-	if (seq >= run->first && seq <= run->last)
+	if (seq <= run->last) /* they ascend */
 		return 0;
 	run->fold.log = run->log;
 	if (seq > run->log->seq) {
-		if (run->log->open == NULL || seq - run->log->seq > run->log->open->count)
-			return TR_E_DAMAGED;
+		TR_ASSERT(run->log->open != NULL && seq - run->log->seq <= run->log->open->count); /* gather_one() */
 		return open_head(w, run);
 	}
 	rc = read_segment(w, run->log, seq, &row);
@@ -318,7 +318,6 @@ static int head_of(struct work *w, struct run *run)
 		return TR_E_LIMIT;
 	run->fold.hlc.v = w->seg->hlc;
 	run->fold.clockq = (uint8_t)w->seg->clockq;
-	run->first = w->seg->first;
 	run->last = row.last;
 	return 0;
 }
@@ -333,12 +332,13 @@ static int entry_of(struct work *w, const struct rep_log *log, uint64_t seq, str
 		*out = rep_own_entry(log->open, (uint32_t)(seq - log->seq - 1));
 		return 0;
 	}
-	if (w->seg == NULL || w->seg_log != log->handle || seq < w->seg->first ||
-	    seq - w->seg->first >= w->seg->n_op)
+	if (w->seg_log != log->handle) /* else it is the one that head_of() read: another run's came between */
 		rc = read_segment(w, log, seq, &row);
-	if (rc == 0)
-		*out = rep_bytes(w->seg->op[seq - w->seg->first].data, w->seg->op[seq - w->seg->first].len);
-	return rc;
+	if (rc != 0)
+		return rc;
+	TR_ASSERT(seq >= w->seg->first && seq - w->seg->first < w->seg->n_op);
+	*out = rep_bytes(w->seg->op[seq - w->seg->first].data, w->seg->op[seq - w->seg->first].len);
+	return 0;
 }
 
 /* ---------------------------------------------------------------------- fold */
@@ -526,71 +526,5 @@ int rep_refold(const struct rep_node *node, const struct rep_view *view,
 			rc = put_conflicts(w, w->recs[i]);
 	}
 	done(w);
-	return rc;
-}
-
-/* ------------------------------------------------------------------- compare */
-
-/* What was read, or that it is not there, or not to be read. */
-static bool is_said(int rc)
-{
-	return rc == 0 || rc == TR_E_NOTFOUND || rc == TR_E_DAMAGED || rc == TR_E_NEWER;
-}
-
-static int same_row(const struct rep_view *view, const struct rep_change_row *row, bool *same)
-{
-	struct tr_bytes old;
-	int rc = rep_get(view, row->table, row->key, &old);
-
-	if (!is_said(rc))
-		return rc;
-	if (row->value.data == NULL)
-		*same = rc == TR_E_NOTFOUND;
-	else
-		*same = rc == 0 && old.size == row->value.size && memcmp(old.data, row->value.data, old.size) == 0;
-	return 0;
-}
-
-static int load(struct rep_record *rec, const struct rep_view *view, uint8_t kind, const struct tr_rec_id *id,
-    struct tr_hash *hash)
-{
-	int rc = rep_record_load(rec, view, kind, id);
-
-	return rc == 0 ? rep_record_state_hash(rec, view, hash) : rc;
-}
-
-static int same_record(struct rep_record *recs, const struct rep_view *view, const struct rep_view *folded,
-    uint8_t kind, const struct tr_rec_id *id, bool *same)
-{
-	const struct rep_record *a = &recs[0], *b = &recs[1];
-	struct tr_hash x, y;
-	int rc = load(&recs[0], view, kind, id, &x);
-	int want = load(&recs[1], folded, kind, id, &y);
-
-	if (!is_said(rc) || (want != 0 && want != TR_E_NOTFOUND))
-		return !is_said(rc) ? rc : want;
-	*same = rc == want && (rc != 0 || (memcmp(x.b, y.b, sizeof(x.b)) == 0 && a->version == b->version &&
-	    a->changed.v == b->changed.v && a->list_count == b->list_count));
-	return 0;
-}
-
-int rep_refold_compare(const struct rep_view *view, const struct tr_rec_id *id,
-    struct rep_overlay *folded, bool *equal)
-{
-	struct rep_record *recs = malloc(2 * sizeof(*recs));
-	struct rep_change_row row, *after = NULL;
-	bool same = recs != NULL;
-	int rc = recs != NULL ? 0 : TR_E_NOMEM;
-
-	if (recs != NULL)
-		recs[0].policy = recs[1].policy = NULL;
-	for (; rc == 0 && same && rep_overlay_next(folded, after, &row); after = &row)
-		if (row.table != REP_T_REC)
-			rc = same_row(view, &row, &same);
-	for (uint8_t kind = 1; rc == 0 && same && kind < KINDS; kind++)
-		rc = same_record(recs, view, rep_overlay_view(folded), kind, id, &same);
-	free(recs);
-	if (rc == 0)
-		*equal = same;
 	return rc;
 }

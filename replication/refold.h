@@ -23,6 +23,7 @@
 
 /* Ops of one record that a refold takes on. */
 #define REP_REFOLD_OPS_MAX (1u << 20)
+#define REP_REFOLD_KINDS 8 /* of records: enum tr_kind, below this */
 
 struct rep_refold {
 	/*
