@@ -2,6 +2,8 @@
 /* Goal: what goes along with a case has its bounds and its place; a copy that
  * was lost comes back; of two moves one remains. */
 // needs: tests/lib/fold.o tests/lib/rig.o tests/lib/memview.o
+#include <stdio.h>
+
 #include "tests/unit/scene.h"
 
 #include "replication/merge_int.h"

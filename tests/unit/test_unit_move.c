@@ -2,6 +2,8 @@
 /* Goal: the job that empties a closed unit goes on where it was, looks again
  * when something comes late, and does nothing on what it cannot read. */
 // needs: tests/lib/fold.o tests/lib/rig.o tests/lib/memview.o
+#include <stdio.h>
+
 #include "tests/unit/scene.h"
 
 #include "replication/closed.h"
