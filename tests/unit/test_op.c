@@ -305,6 +305,9 @@ static void bad_bodies_are_refused(void **state)
 	    {TR_E_INPUT, "group", 4, {0x08, 1, 0x0b, 0x0c}},
 	    {TR_E_INPUT, "field number 0", 4, {0x08, 1, 0x00, 1}},
 	    {TR_E_INPUT, "salt of 1 byte", 5, {0x08, 1, 0x22, 1, 1}},
+	    {0, "salt", 20, {0x08, 1, 0x22, 16, 1}},
+	    {TR_E_INPUT, "salt twice", 22, {0x08, 1, 0x22, 0, 0x22, 16, 1}},
+	    {TR_E_INPUT, "group in a field", 7, {0x08, 1, 0x1a, 3, 0x08, 1, 0x7b}},
 	};
 
 	(void)state;
@@ -320,12 +323,37 @@ static void bad_bodies_are_refused(void **state)
 	assert_int_equal(back.value_count, 0);
 }
 
+/* What a later version may put into a head is passed over; what nobody may is not. */
+static void a_head_has_its_form(void **state)
+{
+	static const struct {
+		int rc;
+		uint8_t size, more[8];
+	} rows[] = {{0, 0, {0}}, {0, 3, {0x7a, 1, 9}}, {TR_E_INPUT, 1, {0x7b}}, {TR_E_INPUT, 2, {0x08, 1}}, {TR_E_INPUT, 2, {0x12, 0}},
+	    {0, 2, {0x18, 2}}, {TR_E_LIMIT, 2, {0x18, 1}}, {TR_E_INPUT, 3, {0x1a, 1, 1}}, {0, 2, {0x20, 1}}, {TR_E_INPUT, 4, {0x20, 1, 0x20, 1}}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint8_t entry[64] = {1, (uint8_t)(20 + rows[i].size), 0x08, 1, 0x12, 16};
+
+		memcpy(entry + 22, rows[i].more, rows[i].size);
+		entry[22 + rows[i].size] = 2;
+		entry[23 + rows[i].size] = 0x08;
+		entry[24 + rows[i].size] = 1;
+		if (rep_op_decode(&back, (struct tr_bytes){entry, 25u + rows[i].size}) != rows[i].rc)
+			fail_msg("row %zu: %s", i, tr_err_code(rep_op_decode(&back, (struct tr_bytes){entry, 25u + rows[i].size})));
+	}
+}
+
 static void bounds_hold_on_both_sides(void **state)
 {
-	static uint8_t body[TR_OP_BYTES_MAX];
+	static uint8_t body[TR_OP_BYTES_MAX], entry[TR_OP_BYTES_MAX + 1];
+	struct tr_hash leaf;
 	size_t n = 2;
 
 	(void)state;
+	assert_int_equal(rep_op_decode(&back, UNIT_BYTES(entry)), TR_E_LIMIT);
+	assert_int_equal(rep_op_leaf(&leaf, UNIT_BYTES(entry)), TR_E_LIMIT);
 	body[0] = 0x08;
 	body[1] = 1;
 	for (unsigned i = 0; i <= TR_FIELDS_MAX; i++) {
@@ -367,6 +395,18 @@ static void encode_refuses_what_decode_would(void **state)
 	op.kind = 0;
 	assert_int_equal(rep_op_encode(&op, buf, sizeof(buf)), 0);
 	plain_op(&op);
+	op.has_body = false;
+	assert_int_equal(rep_op_encode(&op, buf, sizeof(buf)), 0);
+	plain_op(&op);
+	op.value_count = TR_FIELDS_MAX + 1;
+	assert_int_equal(rep_op_encode(&op, buf, sizeof(buf)), 0);
+	plain_op(&op);
+	add_text(&op, 0, "a field without a number");
+	assert_int_equal(rep_op_encode(&op, buf, sizeof(buf)), 0);
+	op.values[0].field = 14;
+	op.values[0].act = TR_ACT_REMOVE + 1;
+	assert_int_equal(rep_op_encode(&op, buf, sizeof(buf)), 0);
+	plain_op(&op);
 	op.type = 0;
 	assert_int_equal(rep_op_encode(&op, buf, sizeof(buf)), 0);
 	plain_op(&op);
@@ -388,6 +428,7 @@ int main(void)
 	    cmocka_unit_test(flipped_bits_never_break_the_reader),
 	    cmocka_unit_test(a_pruned_op_keeps_its_leaf),
 	    cmocka_unit_test(bad_bodies_are_refused),
+	    cmocka_unit_test(a_head_has_its_form),
 	    cmocka_unit_test(bounds_hold_on_both_sides),
 	    cmocka_unit_test(encode_refuses_what_decode_would),
 	};

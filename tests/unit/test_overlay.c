@@ -147,7 +147,7 @@ static void its_changes_come_in_order(void **state)
 
 static void its_bound_holds(void **state)
 {
-	uint8_t big[600] = {0}, k[1] = {7};
+	uint8_t big[600] = {0}, more[1001] = {0}, k[1] = {7};
 	struct tr_bytes key = {k, 1}, value;
 	struct memview *mv = memview_create();
 	struct rep_view base = memview_view(mv);
@@ -159,11 +159,14 @@ static void its_bound_holds(void **state)
 	assert_int_equal(rep_put(view, REP_T_REC, key, (struct tr_bytes){big, 600}), 0);
 	assert_int_equal(rep_put(view, REP_T_ROW, key, (struct tr_bytes){big, 600}), TR_E_LIMIT);
 	assert_int_equal(rep_put(view, REP_T_ROW, key, (struct tr_bytes){big, 1}), TR_E_LIMIT);
+	assert_int_equal(rep_del(view, REP_T_ROW, key), TR_E_LIMIT); /* it stays */
 	assert_int_equal(rep_overlay_apply(o, &base), TR_E_LIMIT);
 	assert_int_equal(memview_bytes(mv), 0);
 	rep_overlay_reset(o);
 	assert_int_equal(rep_put(view, REP_T_ROW, key, (struct tr_bytes){big, 1}), 0);
 	assert_int_equal(rep_get(view, REP_T_ROW, key, &value), 0);
+	assert_int_equal(rep_del(view, REP_T_ROW, key), 0);
+	assert_int_equal(rep_put(view, REP_T_ROW, key, UNIT_BYTES(more)), TR_E_LIMIT); /* one that alone is too much */
 	rep_overlay_free(o);
 	memview_free(mv);
 }

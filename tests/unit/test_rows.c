@@ -125,12 +125,46 @@ static void nothing_is_written_on_top_of_damage(void **state)
 	}
 }
 
+/* The list of what was not legal has one row a violation, of one size. */
+static void a_list_of_violations_ends_at_damage(void **state)
+{
+	uint8_t key[40] = {0}, value[40] = {0};
+	struct rep_violation_cursor cursor = {.started = false};
+	struct rep_violation out;
+	struct tr_bytes k, v;
+	struct scene s;
+
+	(void)state;
+	scene_begin(&s);
+	fold_step(&s.f, s.leaf, REP_CASE_CLOSED);
+	scene_fold(&s);
+	assert_int_equal(rep_next_violation(&s.n.view, &cursor, &out), 0);
+	assert_int_equal(out.why, REP_WHY_STEP);
+	assert_int_equal(rep_next_violation(&s.n.view, &cursor, &out), TR_E_NOTFOUND);
+	assert_int_equal(rep_seek(&s.n.view, REP_T_VIOLATION, (struct tr_bytes){NULL, 0}, false, &k, &v), 0);
+	assert_true(k.size < sizeof(key) && v.size < sizeof(value));
+	memcpy(key, k.data, k.size); /* rows are borrowed until the next write */
+	memcpy(value, v.data, v.size);
+	for (int i = 0; i < 4; i++) {
+		struct tr_bytes bad_key = {key, k.size + (i == 0) - (i == 1)}, bad_value = {value, v.size + (i == 2) - (i == 3)};
+
+		assert_int_equal(rep_del(&s.n.view, REP_T_VIOLATION, (struct tr_bytes){key, k.size}), 0);
+		assert_int_equal(rep_put(&s.n.view, REP_T_VIOLATION, bad_key, bad_value), 0);
+		cursor.started = false;
+		assert_int_equal(rep_next_violation(&s.n.view, &cursor, &out), TR_E_DAMAGED);
+		assert_int_equal(rep_del(&s.n.view, REP_T_VIOLATION, bad_key), 0);
+		assert_int_equal(rep_put(&s.n.view, REP_T_VIOLATION, (struct tr_bytes){key, k.size}, (struct tr_bytes){value, v.size}), 0);
+	}
+	scene_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_value_that_is_not_whole_is_damage),
 	    cmocka_unit_test(a_key_of_another_size_is_damage),
 	    cmocka_unit_test(nothing_is_written_on_top_of_damage),
+	    cmocka_unit_test(a_list_of_violations_ends_at_damage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
