@@ -193,6 +193,32 @@ static void an_entry_of_another_length_is_taken_out(void **state)
 	}
 }
 
+/* One longer than any key that is written cannot be taken out: the record is said to be damaged, and stays. */
+static void an_entry_of_no_length_is_said(void **state)
+{
+	uint8_t shorter[5], longer[200] = {0};
+	struct tr_rec_id id;
+	struct rig r;
+	size_t rows;
+
+	(void)state;
+	begin(&r);
+	id = write_case(&r, "1");
+	rig_wait(&r, 1000);
+	memset(shorter, 0xff, sizeof(shorter)); /* behind all lists */
+	assert_int_equal(rep_put(&r.view, REP_T_OPS, UNIT_BYTES(shorter), UNIT_TEXT("")), 0);
+	put_ops(&r, &id, 4711, 1);
+	assert_int_equal(mend(&r, (struct rep_fault){.what = REP_FAULT_RECORD, .rec = id}), 0);
+	assert_int_equal(rep_verify_record(r.node, &r.view, &id, NULL), 0);
+	memcpy(longer, id.b, 16);
+	assert_int_equal(rep_put(&r.view, REP_T_OPS, UNIT_BYTES(longer), UNIT_TEXT("")), 0);
+	rows = memview_rows(r.mv, REP_T_OPS);
+	assert_int_equal(mend(&r, (struct rep_fault){.what = REP_FAULT_RECORD, .rec = id}), TR_E_DAMAGED);
+	assert_int_equal(memview_rows(r.mv, REP_T_OPS), rows);
+	assert_int_equal(memview_rows(r.mv, REP_T_REC), 1);
+	rig_end(&r);
+}
+
 /* ---------------------------------------------------------------------- records */
 
 /* Whatever byte of a record's row is another one, its ops say that it is not as it was. */
@@ -418,6 +444,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(an_open_op_has_its_place_in_one_list),
 	    cmocka_unit_test(an_entry_of_another_length_is_taken_out),
+	    cmocka_unit_test(an_entry_of_no_length_is_said),
 	    cmocka_unit_test(each_byte_of_a_record_is_held_against_its_ops),
 	    cmocka_unit_test(a_record_is_of_one_domain),
 	    cmocka_unit_test(ops_that_had_seen_each_other_are_damage),
