@@ -74,6 +74,17 @@ static void domain_row(const struct tc_run *run, struct tc_out *out, const json_
 		tc_out_value(out, json_object_get(domain, "kept"));
 }
 
+static void show_keep(const struct tc_run *run, const json_t *data)
+{
+	char age[TC_TEXT_SHORT];
+
+	if (json_is_number(json_object_get(data, "keep_seconds")))
+		tc_out_remark(run, _("Changes older than %s may go (store.keep), once a checkpoint speaks for them and all have them."),
+		    tc_text_age(age, tc_view_number(data, "keep_seconds", 0)));
+	else
+		tc_out_remark(run, "%s", _("Nothing is dropped here: store.keep is not set."));
+}
+
 static void show_history(const struct tc_run *run, const json_t *data)
 {
 	const struct tc_col cols[] = {
@@ -98,6 +109,7 @@ static void show_history(const struct tc_run *run, const json_t *data)
 	}
 	if (json_is_true(json_object_get(data, "cut")))
 		tc_out_remark(run, "%s", _("There are more; name a unit."));
+	show_keep(run, data);
 	if (count == 0)
 		tc_out_remark(run, _("%lld domains; every change is here."), total);
 	else

@@ -395,7 +395,7 @@ int td_conf_adopt(struct td_conf *new_conf, const struct td_conf *running)
 			continue;
 		if (key->type == CONF_PROFILE)
 			new_conf->profile = running->profile;
-		else if (key->type == CONF_SIZE || key->type == CONF_DURATION)
+		else if (key->type == CONF_SIZE || key->type == CONF_DURATION || key->type == CONF_KEEP)
 			memcpy(to, from, sizeof(uint64_t));
 		else
 			rc = adopt_text((char **)(void *)to, *(char *const *)(const void *)from);

@@ -24,6 +24,7 @@ struct td_conf {
 	char *store_path;
 	char *fence_file;      /* outside the store: a restored copy must not bring it along */
 	uint64_t store_max_bytes;
+	int64_t keep_ms;       /* changes so old may be dropped below a checkpoint; 0 = never */
 	char *control_socket, *status_socket, *ingest_socket;
 	char *control_group, *status_group, *ingest_group; /* NULL = leave */
 	char *log_level, *log_to; /* error warn notice info debug; auto stderr json journal */

@@ -8,6 +8,7 @@
 enum conf_type {
 	CONF_UNIT, CONF_NAME, CONF_TEXT, CONF_PATH, CONF_SOCKET, CONF_LISTEN, CONF_DIAL,
 	CONF_PROFILE, CONF_SIZE, CONF_LEVEL, CONF_SINK, CONF_DURATION,
+	CONF_KEEP, /* a duration of days, or "all" (0) */
 };
 
 enum conf_key_id {

@@ -12,6 +12,8 @@
 #include "proto/limits.h"
 
 #define STORE_MIN (1024u * 1024)
+/* People write "18m" and mean months; what was dropped is not to be got back. */
+#define KEEP_MIN_MS ((int64_t)86400 * 1000)
 #define DURATION_MAX_MS ((int64_t)3650 * 86400 * 1000)
 
 const struct conf_key td_conf_keys[CONF_KEYS] = {
@@ -237,6 +239,26 @@ static const char *text_problem(enum conf_type type, const char *text, char *why
 	return why;
 }
 
+static const char *keep_set(int64_t *field, const char *text, char *why, size_t cap)
+{
+	int64_t ms = 0;
+
+	if (strcmp(text, "all") == 0) {
+		*field = 0;
+		return NULL;
+	}
+	if (!duration_read(text, &ms)) {
+		snprintf(why, cap, "'%.80s' is not a time to keep (examples: 400d, 3650d, all)", text);
+		return why;
+	}
+	if (ms < KEEP_MIN_MS) {
+		snprintf(why, cap, "'%.80s' is too short to keep what cannot be got back; at least 1d (18 months are 550d)", text);
+		return why;
+	}
+	*field = ms;
+	return NULL;
+}
+
 static const char *number_set(enum conf_type type, void *field, const char *text, char *why, size_t cap)
 {
 	uint64_t bytes;
@@ -263,6 +285,8 @@ static const char *number_set(enum conf_type type, void *field, const char *text
 		*(uint64_t *)field = bytes;
 		return NULL;
 	}
+	if (type == CONF_KEEP)
+		return keep_set(field, text, why, cap);
 	if (!duration_read(text, &ms)) {
 		snprintf(why, cap, "'%.80s' is not a duration (examples: 90s, 10m, 2h, 1d)", text);
 		return why;
@@ -309,7 +333,7 @@ static const char *string_set(struct conf_load *load, enum conf_type type, char 
 
 static bool is_string(enum conf_type type)
 {
-	return type != CONF_PROFILE && type != CONF_SIZE && type != CONF_DURATION;
+	return type != CONF_PROFILE && type != CONF_SIZE && type != CONF_DURATION && type != CONF_KEEP;
 }
 
 const char *td_conf_set(struct conf_load *load, enum conf_key_id id, const char *text,
@@ -379,6 +403,12 @@ const char *td_conf_value(const struct td_conf *conf, enum conf_key_id id, char 
 	case CONF_PROFILE: return td_conf_profile_name(*(const enum tr_profile *)field);
 	case CONF_SIZE: return size_text(*(const uint64_t *)field, out, cap);
 	case CONF_DURATION: return duration_text(*(const int64_t *)field, out, cap);
+	case CONF_KEEP:
+		if (*(const int64_t *)field == 0)
+			snprintf(out, cap, "all");
+		else
+			duration_text(*(const int64_t *)field, out, cap);
+		return out;
 	default: return *(char *const *)field;
 	}
 }

@@ -262,7 +262,7 @@ static int status_ready(struct td_ctl_call *call, json_t **out)
 	put_upstream(call, data, &links);
 	put_children(call, data, &links);
 	put_store(call, data);
-	td_ctl_put(data, "history", td_ctl_past_json(&past));
+	td_ctl_put(data, "history", td_ctl_past_json(call, &past));
 	td_ctl_put(data, "conflicts", td_ctl_roll_conflicts(roll));
 	td_ctl_put(data, "directives", td_ctl_roll_directives(roll));
 	put_trust(data, &self);

@@ -31,10 +31,18 @@ void td_ctl_past_sum(const struct td_ctl_call *call, struct td_ctl_past *out)
 		count(out, &info);
 }
 
-json_t *td_ctl_past_json(const struct td_ctl_past *past)
+static void put_keep(const struct td_ctl_call *call, json_t *o)
+{
+	int64_t keep_ms = td_engine_conf(call->ctl->engine)->keep_ms;
+
+	td_ctl_put(o, "keep_seconds", keep_ms > 0 ? json_integer(keep_ms / 1000) : json_null());
+}
+
+json_t *td_ctl_past_json(const struct td_ctl_call *call, const struct td_ctl_past *past)
 {
 	json_t *o = json_object();
 
+	put_keep(call, o);
 	td_ctl_put_int(o, "dropped", (int64_t)past->dropped);
 	td_ctl_put_int(o, "diverged", (int64_t)past->diverged);
 	return o;
@@ -142,6 +150,7 @@ static int list_pump(struct td_ctl_call *call, json_t **out)
 	}
 	rep_inspect_self(td_ctl_node(call), &self);
 	data = td_ctl_data(call);
+	put_keep(call, data);
 	td_ctl_put_int(data, "total", (int64_t)l->past.domains);
 	td_ctl_put_int(data, "dropped", (int64_t)l->past.dropped);
 	td_ctl_put_int(data, "freed_bytes", (int64_t)self.dropped_bytes);

@@ -16,8 +16,8 @@ struct td_ctl_past {
 	uint64_t held_up;          /* ... in which something else stands in the way of dropping */
 };
 void td_ctl_past_sum(const struct td_ctl_call *call, struct td_ctl_past *out);
-/* {"dropped","diverged"} for `status`. */
-json_t *td_ctl_past_json(const struct td_ctl_past *past);
+/* {"keep_seconds","dropped","diverged"} for `status`. */
+json_t *td_ctl_past_json(const struct td_ctl_call *call, const struct td_ctl_past *past);
 /* "dropped" of td_ctl_record(): null, or {"changes","until","checkpoint"}. */
 void td_ctl_put_dropped(struct td_ctl_call *call, json_t *data);
 

@@ -47,6 +47,9 @@ int td_engine_set_conf(struct td_engine *engine, const struct td_conf *conf)
 	if (strcmp(conf->unit, engine->conf->unit) != 0)
 		return TR_E_CONF;
 	engine->conf = conf;
+	rep_set_keep(engine->node, conf->keep_ms);
+	if (!engine->is_dead)
+		td_engine_arm(engine); /* there may be something to drop at once */
 	return 0;
 }
 

@@ -60,6 +60,7 @@ int td_engine_node_load(struct td_engine *engine)
 		.version = TERRACE_VERSION,
 		.is_fenced = true,
 		.fence = td_fence_read(engine->fence),
+		.keep_ms = engine->conf->keep_ms,
 		.wall = td_sys_wall(),
 		.mono = td_sys_mono(),
 	};

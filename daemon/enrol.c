@@ -305,7 +305,8 @@ static void put_conf(FILE *out, const struct td_enrol_options *options,
 		    options->profile);
 	}
 	(void)fputs("store:\n  path: store\n"
-	            "# max_size: 8GiB   # chosen by the disk if left out\n",
+	            "# max_size: 8GiB   # chosen by the disk if left out\n"
+	            "# keep: 400d       # older changes go below a checkpoint; all of them stay if left out\n",
 	    out);
 }
 

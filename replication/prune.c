@@ -129,11 +129,19 @@ static bool is_due(struct rep_node *node, const struct rep_domain *domain)
 	return old && ops >= (node->prune_ops != 0 ? node->prune_ops : rep_base_due(node, domain));
 }
 
-void rep_prune_tick(struct rep_node *node)
+/* mono; INT64_MAX: not at all.  A clock that was compared with nobody's may be years ahead. */
+static int64_t scan_at(const struct rep_node *node)
 {
 	int64_t every = node->keep_ms < MINUTE_MS ? MINUTE_MS : node->keep_ms < HOUR_MS ? node->keep_ms : HOUR_MS;
 
-	if (node->keep_ms == 0 || (node->prune_scan_ms != 0 && node->mono_ms - node->prune_scan_ms < every))
+	if (node->keep_ms == 0 || rep_node_clockq(node) < 2)
+		return INT64_MAX;
+	return node->prune_scan_ms == 0 ? node->mono_ms : node->prune_scan_ms + every;
+}
+
+void rep_prune_tick(struct rep_node *node)
+{
+	if (node->mono_ms < scan_at(node))
 		return;
 	node->prune_scan_ms = node->mono_ms;
 	for (size_t i = 0; i < node->domain_count && node->rc == 0; i++)
@@ -394,7 +402,20 @@ void rep_prune_flush(struct rep_node *node)
 	end(node);
 }
 
+void rep_prune_keep(struct rep_node *node, int64_t keep_ms)
+{
+	keep_ms = keep_ms > 0 ? keep_ms : 0;
+	if (keep_ms == node->keep_ms)
+		return;
+	end(node);
+	for (size_t i = 0; i < node->domain_count; i++)
+		node->domains[i]->prune_due = false;
+	node->prune_left = 0;
+	node->prune_scan_ms = 0;
+	node->keep_ms = keep_ms;
+}
+
 int64_t rep_prune_deadline(const struct rep_node *node)
 {
-	return node->prune != NULL || node->prune_left > 0 ? node->prune_ms : INT64_MAX;
+	return node->prune != NULL || node->prune_left > 0 ? node->prune_ms : scan_at(node);
 }

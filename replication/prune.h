@@ -22,6 +22,8 @@ struct rep_prune;
 
 void rep_prune_tick(struct rep_node *node);  /* now and then: looks where there is something to drop */
 void rep_prune_flush(struct rep_node *node); /* a slice of it */
+/* Another time to keep; it is looked at in the next tick. */
+void rep_prune_keep(struct rep_node *node, int64_t keep_ms);
 int64_t rep_prune_deadline(const struct rep_node *node);
 /* What stands in the way of dropping ops of the domain, but for their age and number. */
 enum rep_hold rep_prune_hold(const struct rep_node *node, const struct rep_domain *domain);

@@ -230,6 +230,8 @@ int64_t rep_deadline(const struct rep_node *node);
 
 /* Refuse (true) or take new local writes: disk or map is nearly full. */
 void rep_set_full(struct rep_node *node, bool full);
+/* As rep_conf.keep_ms; what is being dropped under another value stops where it is. */
+void rep_set_keep(struct rep_node *node, int64_t keep_ms);
 
 /* ----------------------------------------------------------------- batch */
 

@@ -29,6 +29,11 @@
 #define HOUR_MS ((int64_t)3600 * 1000)
 #define PRUNE_ROWS 256 /* idempotency keys forgotten per minute */
 
+void rep_set_keep(struct rep_node *node, int64_t keep_ms)
+{
+	rep_prune_keep(node, keep_ms);
+}
+
 void rep_set_full(struct rep_node *node, bool full)
 {
 	node->is_full = full;

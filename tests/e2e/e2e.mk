@@ -13,5 +13,9 @@ $(B)/tests/e2e/rot: $(B)/tests/e2e/rot.o $(E2E_ROT) $(LIB_REP) $(LIB_PROTO)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call pkg,--libs,lmdb libxxhash $(PKGS_PROTO)) -lunistring
 
-check-e2e: $(B)/terraced $(B)/terracectl $(E2E_TOOLS) $(B)/tests/e2e/rot ## end to end with real processes; E2E=kill runs one
+$(B)/tests/e2e/later.so: tests/e2e/later.c
+	@mkdir -p $(@D); echo "  LD    $@"
+	$(Q)$(CC) -std=c17 -O2 -g -D_GNU_SOURCE -fPIC -shared $(WARN) -o $@ $< -ldl
+
+check-e2e: $(B)/terraced $(B)/terracectl $(E2E_TOOLS) $(B)/tests/e2e/rot $(B)/tests/e2e/later.so ## end to end with real processes; E2E=kill runs one
 	$(Q)python3 tests/e2e/run.py $(abspath $(B)) $(E2E)

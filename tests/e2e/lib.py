@@ -94,6 +94,7 @@ class Node:
         self.dir = world.dir / name
         self.listen = f"tcp://127.0.0.1:{free_port()}" if listen else None
         self.process = None
+        self.env = {}  # beside the world's, for the daemon
         world.nodes.append(self)
 
     def make_top(self, **conf):
@@ -128,10 +129,16 @@ class Node:
         with open(self.dir / "terraced.log", "ab") as log:
             self.process = subprocess.Popen(
                 [self.world.build / "terraced", "-c", self.dir / "terrace.yaml"],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.world.env, start_new_session=True)
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=dict(self.world.env, **self.env),
+                start_new_session=True)
         if wait:
             until(lambda: self.process.poll() is not None or self.ctl("health", "--ready").rc == 0, f"{self.name} ready")
             check(self.process.poll() is None, f"{self.name} ended at its start:\n{self.log()[-2000:]}")
+        return self
+
+    def later(self, days):
+        """From the next start on its clock is ahead."""
+        self.env = {"LD_PRELOAD": os.fspath(self.world.build / "tests/e2e/later.so"), "TERRACE_LATER": str(days * 86400)}
         return self
 
     def stop(self, how=signal.SIGTERM, check_exit=True):
@@ -178,6 +185,11 @@ class Node:
 
     def synced(self, seconds=60):
         self.ok("wait", "synced", "-t", str(seconds), timeout=seconds + 20)
+        return self
+
+    def live(self):
+        """Connected to its first peer, which is the parent if there is one."""
+        until(lambda: self.json("peers")["peers"][0]["state"] == "up", f"{self.name} is connected")
         return self
 
     def door(self):

@@ -2,7 +2,7 @@
 """Rot in a store: an audit between neighbours names the record, `verify --repair` mends it."""
 import subprocess
 
-from lib import case, check, until
+from lib import case, check
 
 
 def rot(world, node, table, number, how):
@@ -18,10 +18,6 @@ def pair(world, cases=12):
     door.close()
     leaf.synced()
     return hub, leaf
-
-
-def live(node):
-    until(lambda: node.json("peers")["peers"][0]["state"] == "up", f"{node.name} is connected")
 
 
 def clean(node):
@@ -48,7 +44,7 @@ def test_a_wrong_record_is_named_and_made_again(world):
     rot(world, leaf, "rec", 3, "swap")
     rot(world, leaf, "rec", 7, "flip")
     leaf.start()
-    live(leaf)
+    leaf.live()
     result = hub.ctl("--json", "verify", "--against", leaf.unit)
     audit = result.json()["compared"]["audit"]
     check(result.rc == 1 and audit["differ"] == 1, f"{result.rc} {audit}")
@@ -78,7 +74,7 @@ def test_a_damaged_segment_comes_from_the_neighbour(world):
     result = hub.ctl("--json", "verify", "--repair")
     check(result.rc == 65 and result.json()["bad"][0]["from"] == leaf.unit and result.json()["repaired"] == 0, result.out)
     leaf.start()
-    live(leaf)
+    leaf.live()
     for node in (hub, leaf):
         result = node.ctl("--json", "verify", "--repair", timeout=90)
         check(result.rc == 0 and result.json()["repaired"] >= 1, f"{result.rc} {result.out}")

@@ -102,6 +102,7 @@ static const char whole[] =
     "store:\n"
     "  path: /var/lib/terrace\n"
     "  max_size: 8GiB\n"
+    "  keep: 400d\n"
     "ingest:\n"
     "  socket: /run/terrace/ingest.sock\n"
     "control: {socket: /run/terrace/control.sock, group: terrace-admin}\n"
@@ -125,6 +126,7 @@ static void the_whole_example_is_taken(void **state)
 	assert_true(c->store_max_bytes == UINT64_C(8) << 30);
 	assert_string_equal(c->control_group, "terrace-admin");
 	assert_null(c->ingest_group);
+	assert_true(c->keep_ms == INT64_C(400) * 86400 * 1000);
 	assert_int_equal(c->lag_warn_ms, 90000);
 	assert_int_equal(c->lag_crit_ms, 86400000);
 	assert_string_equal(c->log_to, "json");
@@ -226,6 +228,13 @@ static void every_value_is_checked(void **state)
 	refused(p, "# only a remark\n", "'node.unit' is missing");
 	refused(p, "node: {unit: 110101}\nstore: {max_size: 10KiB}\n", "is too small");
 	refused(p, "node: {unit: 110101}\nstore: {max_size: 99999999999999999999GiB}\n", "is not a size");
+	refused(p, "node: {unit: 110101}\nstore: {keep: 18m}\n", "terrace.yaml:2:15: error: '18m' is too short to keep");
+	refused(p, "node: {unit: 110101}\nstore: {keep: 23h}\n", "at least 1d");
+	refused(p, "node: {unit: 110101}\nstore: {keep: 400}\n", "'400' is not a time to keep (examples: 400d, 3650d, all)");
+	refused(p, "node: {unit: 110101}\nstore: {keep: 3651d}\n", "is not a time to keep");
+	refused(p, "node: {unit: 110101}\nstore: {keep: -1d}\n", "is not a time to keep");
+	refused(p, "node: {unit: 110101}\nstore: {keep: everything}\n", "is not a time to keep");
+	refused(p, "node: {unit: 110101}\nstore: {keeps: 400d}\n", "did you mean 'keep'");
 	refused(p, "node: {unit: 110101}\nalerts: {lag_warn: 5h}\n", "not shorter than");
 	refused(p, "node: {unit: 110101}\nalerts: {lag_warn: 10}\n", "is not a duration");
 	refused(p, "node: {unit: 110101}\nstatus: {socket: run/x}\ncontrol: {socket: run/x}\n", "same path");

@@ -135,7 +135,7 @@ static struct rep_ckpt_info info_of(const struct scene *s)
 static void receipted(struct scene *s)
 {
 	s->log->receipt_seq = s->log->way[REP_WAY_UP].acked = s->count;
-	s->r.node->keep_ms = 1;
+	rep_set_keep(s->r.node, 1);
 	s->r.node->prune_ops = 1;
 	for (int i = 0; i < 20; i++)
 		rig_wait(&s->r, 10000);
@@ -177,8 +177,57 @@ static void nothing_goes_while_the_states_differ(void **state)
 	assert_false(info_of(&s).is_diverged);
 	assert_int_equal(info_of(&s).number, 3);
 	receipted(&s);
-	assert_int_equal(s.r.traces[REP_TRACE_TRUNCATED], 1);
+	assert_true(s.r.traces[REP_TRACE_TRUNCATED] > 0);
 	assert_int_equal(s.log->low, s.count - 1);
+	rig_end(&s.r);
+}
+
+/* Nobody's clock is behind it since the start: it may be years ahead. */
+static void nothing_goes_by_a_clock_of_its_own(void **state)
+{
+	static struct scene s;
+
+	(void)state;
+	begin(&s);
+	checkpoint(&s, RIGHT);
+	assert_int_equal(rig_restart(&s.r), 0);
+	s.log = rep_log_find(s.r.node, &s.id);
+	receipted(&s);
+	assert_int_equal(s.log->low, 0);
+	connect(&s);
+	receipted(&s);
+	assert_int_equal(s.log->low, 1);
+	rig_end(&s.r);
+}
+
+/* What was begun under one setting does not end under another. */
+static void all_is_kept_from_the_moment_it_is_said(void **state)
+{
+	static struct scene s;
+
+	(void)state;
+	begin(&s);
+	for (int i = 0; i < 3; i++) {
+		struct rep_op op = title(TR_OP_SET, i == 0 ? "a" : i == 1 ? "b" : "c");
+
+		add(&s, &op);
+	}
+	checkpoint(&s, RIGHT);
+	s.log->receipt_seq = s.log->way[REP_WAY_UP].acked = s.count;
+	rep_set_keep(s.r.node, 1);
+	s.r.node->prune_ops = 1;
+	rig_wait(&s.r, 1000); /* it is due now */
+	assert_true(s.r.node->prune != NULL || s.r.node->prune_left > 0);
+	rep_set_keep(s.r.node, 0);
+	assert_true(s.r.node->prune == NULL && s.r.node->prune_left == 0);
+	assert_true(rep_prune_deadline(s.r.node) == INT64_MAX);
+	for (int i = 0; i < 20; i++)
+		rig_wait(&s.r, 5000);
+	assert_int_equal(s.log->low, 0);
+	rep_set_keep(s.r.node, 1);
+	for (int i = 0; i < 20; i++)
+		rig_wait(&s.r, 5000);
+	assert_int_equal(s.log->low, 4);
 	rig_end(&s.r);
 }
 
@@ -244,6 +293,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(nothing_goes_while_the_states_differ),
+	    cmocka_unit_test(nothing_goes_by_a_clock_of_its_own),
+	    cmocka_unit_test(all_is_kept_from_the_moment_it_is_said),
 	    cmocka_unit_test(a_frontier_that_is_not_here_holds_it_up),
 	    cmocka_unit_test(what_was_dropped_is_counted),
 	};

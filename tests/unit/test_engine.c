@@ -13,25 +13,12 @@
 #include "daemon/log.h"
 #include "daemon/sys.h"
 #include "proto/err.h"
-#include "proto/wire.h"
+#include "tests/unit/fakecore.h"
 #include "tests/unit/unit.h"
 
-/* ------------------------------------------------------------ a core of few lines */
+#define KEEP ((int64_t)400 * 86400000)
 
-enum { WRITE_GOOD = 1, WRITE_FULL = 90, WRITE_DAMAGED = 91, WRITE_IO = 92 };
-
-struct rep_node { int id; };
-struct rep_batch {
-	struct rep_effect effects[8192];
-	size_t count, next;
-	bool is_open;
-};
-
-static struct {
-	int created, freed, ticks, frames, links_up, links_down, bundle_frames, commits;
-	bool full;
-	int flush_rc;
-} core;
+/* --------------------------------------------------------- a carrier of few lines */
 
 static struct {
 	struct td_net_calls calls;
@@ -41,160 +28,6 @@ static struct {
 } net;
 
 static struct td_store *store_now;
-
-int rep_create(struct rep_node **out, const struct rep_conf *conf, const struct rep_view *view)
-{
-	(void)conf, (void)view;
-	*out = calloc(1, sizeof(**out));
-	(*out)->id = ++core.created;
-	return 0;
-}
-void rep_free(struct rep_node *node)
-{
-	core.freed += node != NULL;
-	free(node);
-}
-struct rep_batch *rep_batch_create(void)
-{
-	return calloc(1, sizeof(struct rep_batch));
-}
-void rep_batch_free(struct rep_batch *batch)
-{
-	free(batch);
-}
-void rep_batch_reset(struct rep_batch *batch)
-{
-	batch->count = batch->next = 0;
-	batch->is_open = false;
-}
-void rep_committed(struct rep_node *node, struct rep_batch *batch)
-{
-	(void)node;
-	core.commits++;
-	batch->is_open = true;
-}
-const struct rep_effect *rep_batch_next(struct rep_batch *batch)
-{
-	assert_true(batch->is_open);
-	return batch->next < batch->count ? &batch->effects[batch->next++] : NULL;
-}
-
-static void effect(struct rep_batch *batch, struct rep_effect fx)
-{
-	assert_false(batch->is_open);
-	batch->effects[batch->count++] = fx;
-}
-
-static int step_write(const struct rep_view *view, const struct rep_write *write, struct rep_batch *batch)
-{
-	uint8_t key[8];
-
-	wire_put_be64(key, write->ticket);
-	if (rep_put(view, REP_T_REC, (struct tr_bytes){key, 8}, write->actor) != 0)
-		return TR_E_IO;
-	if (write->kind == WRITE_FULL)
-		return TR_E_FULL;
-	if (write->kind == WRITE_DAMAGED)
-		return TR_E_DAMAGED;
-	if (write->kind == WRITE_IO)
-		return TR_E_IO;
-	effect(batch, (struct rep_effect){.kind = REP_FX_REPLY, .reply = {.ticket = write->ticket, .version = 7}});
-	return 0;
-}
-
-int rep_step(struct rep_node *node, const struct rep_view *view, const struct rep_event *event, struct rep_batch *batch)
-{
-	struct rep_effect fx = {.link = event->link, .key = event->user, .allow = true};
-
-	assert_non_null(node);
-	switch (event->kind) {
-	case REP_EV_TICK:
-		core.ticks++;
-		fx.kind = REP_FX_ALLOW;
-		fx.key.b[0] = 42;
-		effect(batch, fx);
-		return 0;
-	case REP_EV_LINK_UP: core.links_up++; return 0;
-	case REP_EV_LINK_DOWN: core.links_down++; return 0;
-	case REP_EV_FRAME:
-		core.frames++;
-		fx.kind = REP_FX_SEND;
-		effect(batch, fx);
-		return rep_put(view, REP_T_META, (struct tr_bytes){(const uint8_t *)"frame", 5}, event->frame);
-	case REP_EV_WRITE: return step_write(view, event->write, batch);
-	case REP_EV_BUNDLE_FRAME: core.bundle_frames++; return 0;
-	case REP_EV_BUNDLE_END:
-		fx.kind = REP_FX_BUNDLE;
-		fx.bytes = (struct tr_bytes){(const uint8_t *)"back", 4};
-		effect(batch, fx);
-		return 0;
-	default: return 0;
-	}
-}
-int rep_flush(struct rep_node *node, const struct rep_view *view, struct tr_wall_ms wall, struct tr_mono_ms mono, struct rep_batch *batch)
-{
-	(void)node, (void)view, (void)wall, (void)mono, (void)batch;
-	return core.flush_rc;
-}
-int64_t rep_deadline(const struct rep_node *node)
-{
-	(void)node;
-	return INT64_MAX;
-}
-void rep_fence(const struct rep_node *node, struct rep_fence *out)
-{
-	(void)node;
-	*out = (struct rep_fence){1, 1, 1};
-}
-void rep_set_full(struct rep_node *node, bool full)
-{
-	(void)node;
-	core.full = full;
-}
-void rep_inspect_self(const struct rep_node *node, struct rep_self *out)
-{
-	(void)node;
-	memset(out, 0, sizeof(*out));
-	strcpy(out->cert.unit, "110101");
-}
-bool rep_unit_get(const struct rep_node *node, struct tr_nid nid, struct rep_unit_info *out)
-{
-	(void)node, (void)nid, (void)out;
-	return false;
-}
-int rep_cert_of(const struct rep_view *view, struct tr_nid nid, struct tr_bytes *out)
-{
-	(void)view, (void)nid, (void)out;
-	return TR_E_NOTFOUND;
-}
-int rep_cert_decode(struct tr_bytes signed_cert, struct rep_cert *out)
-{
-	(void)signed_cert, (void)out;
-	return TR_E_INPUT;
-}
-int rep_bundle_export(struct rep_node *node, const struct rep_view *view, struct tr_nid peer,
-    struct tr_wall_ms wall, int (*emit)(void *ctx, struct tr_bytes msg), void *ctx)
-{
-	(void)node, (void)view, (void)peer, (void)wall;
-	return emit(ctx, (struct tr_bytes){(const uint8_t *)"out", 3});
-}
-const char *rep_trace_code_name(int code)
-{
-	(void)code;
-	return "x";
-}
-const char *rep_link_state_name(enum rep_link_state state)
-{
-	(void)state;
-	return "x";
-}
-const char *rep_trace_level(int code)
-{
-	(void)code;
-	return "debug";
-}
-
-/* --------------------------------------------------------- a carrier of few lines */
 
 int td_keyfile_load(const char *path, struct td_keys *out, char *error, size_t cap)
 {
@@ -282,6 +115,7 @@ static int stage_up(void **state)
 	s->conf.key_file = key;
 	snprintf(s->fence, sizeof(s->fence), "%s/fence", s->dir);
 	s->conf.fence_file = s->fence;
+	s->conf.keep_ms = KEEP;
 	s->loop = ev_loop_new(EVFLAG_AUTO);
 	assert_int_equal(td_engine_start(&s->engine, s->loop, s->store, &s->conf), 0);
 	td_engine_set_hooks(s->engine, &hooks);
@@ -573,6 +407,23 @@ static void no_answer_is_lost_when_the_engine_stops(void **state)
 	assert_int_equal(s->good, 1);
 }
 
+/* How long changes are kept: at the start, and by a reload. */
+static void the_core_is_told_what_to_keep(void **state)
+{
+	struct stage *s = *state;
+	struct td_conf conf = s->conf, other = s->conf;
+	static char elsewhere[] = "110102";
+
+	assert_int_equal(core.keep_ms, KEEP);
+	conf.keep_ms = 2 * KEEP;
+	assert_int_equal(td_engine_set_conf(s->engine, &conf), 0);
+	assert_int_equal(core.keep_ms, 2 * KEEP);
+	other.unit = elsewhere;
+	assert_int_equal(td_engine_set_conf(s->engine, &other), TR_E_CONF);
+	assert_int_equal(core.keep_ms, 2 * KEEP);
+	assert_int_equal(td_engine_set_conf(s->engine, &s->conf), 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, stage_up, stage_down)
 
 int main(void)
@@ -590,6 +441,7 @@ int main(void)
 		T(a_new_carrier_gets_the_list_of_keys),
 		T(a_bundle_is_committed_before_its_answer_is_given),
 		T(no_answer_is_lost_when_the_engine_stops),
+		T(the_core_is_told_what_to_keep),
 	};
 
 	if (sodium_init() < 0)
