@@ -76,11 +76,15 @@ static void domain_row(const struct tc_run *run, struct tc_out *out, const json_
 
 static void show_keep(const struct tc_run *run, const json_t *data)
 {
+	long long seconds = tc_view_int(data, "keep_seconds");
 	char age[TC_TEXT_SHORT];
 
-	if (json_is_number(json_object_get(data, "keep_seconds")))
-		tc_out_remark(run, _("Changes older than %s may go (store.keep), once a checkpoint speaks for them and all have them."),
-		    tc_text_age(age, tc_view_number(data, "keep_seconds", 0)));
+	if (seconds % 86400 == 0)
+		snprintf(age, sizeof(age), "%lldd", seconds / 86400);
+	else
+		tc_text_age(age, (double)seconds);
+	if (seconds > 0)
+		tc_out_remark(run, _("Changes older than %s may go (store.keep), once a checkpoint speaks for them and all have them."), age);
 	else
 		tc_out_remark(run, "%s", _("Nothing is dropped here: store.keep is not set."));
 }

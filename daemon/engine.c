@@ -15,6 +15,7 @@
 #include "daemon/engine.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <sodium.h>
 
@@ -179,6 +180,17 @@ void td_engine_set_hooks(struct td_engine *engine, const struct td_engine_hooks 
 	engine->hooks = *hooks;
 	if (hooks->listening != NULL && engine->listen_address[0] != '\0')
 		hooks->listening(hooks->arg, engine->listen_address);
+}
+
+int td_engine_set_conf(struct td_engine *engine, const struct td_conf *conf)
+{
+	if (strcmp(conf->unit, engine->conf->unit) != 0)
+		return TR_E_CONF;
+	engine->conf = conf;
+	rep_set_keep(engine->node, conf->keep_ms);
+	if (!engine->is_dead)
+		td_engine_arm(engine); /* there may be something to drop at once */
+	return 0;
 }
 
 /* ------------------------------------------------------------------- the doors */

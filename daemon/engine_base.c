@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Below all the engine's files: the end, what others look at. */
-#include <string.h>
-
 #include "daemon/engine_int.h"
 #include "daemon/log.h"
 #include "proto/err.h"
@@ -40,17 +38,6 @@ struct td_store *td_engine_store(struct td_engine *engine)
 const struct td_conf *td_engine_conf(const struct td_engine *engine)
 {
 	return engine->conf;
-}
-
-int td_engine_set_conf(struct td_engine *engine, const struct td_conf *conf)
-{
-	if (strcmp(conf->unit, engine->conf->unit) != 0)
-		return TR_E_CONF;
-	engine->conf = conf;
-	rep_set_keep(engine->node, conf->keep_ms);
-	if (!engine->is_dead)
-		td_engine_arm(engine); /* there may be something to drop at once */
-	return 0;
 }
 
 int64_t td_engine_start_ms(const struct td_engine *engine)

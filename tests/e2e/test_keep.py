@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """store.keep: old changes go below a checkpoint, records stay, and every view says so."""
 import json
+import shutil
 
-from lib import case, check, until
+from lib import Node, case, check, until
 
 CASES = 1100  # the top node writes a checkpoint after 1,000 changes of a unit
 
@@ -128,3 +129,66 @@ def test_a_dark_neighbour_keeps_it_all(world):
     later(2, hub)
     truncated(hub)
     check(leaf.json("record", "show", oldest(leaf), "--history")["dropped"] is None, "the leaf has it all")
+
+
+def dropped(world):
+    """A hub and a leaf that both dropped what is old."""
+    hub, leaf = pair(world)
+    for node in (hub, leaf):
+        node.configure(store_keep="1d")
+    later(2, hub, leaf)
+    truncated(hub, leaf)
+    return hub, leaf
+
+
+def equal(hub, node, records):
+    until(lambda: len(node.records()) == records, f"{records} records come back", 60)
+    node.synced()
+    check(node.export() == hub.export(), f"{node.name} and the hub differ")
+    checked = node.json("verify")
+    check(checked["bad"] == [] and checked["values"]["bad"] == 0, f"{checked}")
+    answer = hub.json("verify", "--against", node.unit)["compared"]["audit"]
+    check(answer["differ"] == 0, f"{answer}")
+
+
+def test_an_old_backup_comes_back(world):
+    """The store of before it all was put back: its neighbour has not got the changes any more."""
+    hub = world.top()
+    leaf = world.below(hub, "110101001")
+    fill(leaf, 0, 3)
+    leaf.synced()
+    leaf.stop()
+    shutil.copytree(leaf.dir / "store", leaf.dir / "backup")
+    leaf.start()
+    fill(leaf, 3, CASES - 3)
+    leaf.synced()
+    checkpointed(hub, leaf)
+    here, gone = (next(r["id"] for r in hub.records() if r["source_id"] == number) for number in ("1", "500"))
+    hub.configure(store_keep="1d")
+    later(2, hub, leaf)
+    truncated(hub)
+    leaf.stop()
+    shutil.rmtree(leaf.dir / "store")
+    (leaf.dir / "backup").rename(leaf.dir / "store")
+    leaf.start()
+    equal(hub, leaf, CASES)
+    check(any(e["event"] == "snapshot" for e in leaf.events()), "it came as a snapshot")
+    shown = leaf.json("record", "show", gone, "--history")
+    check(shown["history"] == [] and shown["dropped"]["changes"] == 1, f"{shown['history']} {shown['dropped']}")
+    shown = leaf.json("record", "show", here, "--history")
+    check(len(shown["history"]) == 1 and shown["dropped"] is None, "what the backup had is whole")
+    fill(leaf, CASES, 5)
+    equal(hub, leaf, CASES + 5)
+
+
+def test_a_replaced_machine_comes_back(world):
+    hub, leaf = dropped(world)
+    leaf.stop()
+    after = Node(world, "after", leaf.unit, hub, False)
+    after.join(hub.json("invite", leaf.unit, "--rejoin")["token"])
+    after.later(2).start()
+    equal(hub, after, CASES)
+    row = past_of(after, leaf.unit)
+    check(row["dropped"] >= 1000 and row["dropped_until"] is not None, f"{row}")
+    fill(after, CASES, 5)
+    equal(hub, after, CASES + 5)
