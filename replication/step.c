@@ -10,6 +10,7 @@
 #include "replication/batch.h"
 #include "replication/ckpt.h"
 #include "replication/prune.h"
+#include "replication/evidence.h"
 #include "replication/head.h"
 #include "replication/incarnation.h"
 #include "replication/keys.h"
@@ -199,6 +200,7 @@ int rep_flush(struct rep_node *node, const struct rep_view *view, struct tr_wall
 	if (node->rc == 0)
 		rep_snap_take_flush(node);
 	rep_seat_flush(node);
+	rep_evidence_flush(node);
 	rep_own_flush(node);
 	for (size_t i = 0; i < node->link_count && node->rc == 0; i++)
 		if (node->links[i]->state == REP_LINK_LIVE)
