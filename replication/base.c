@@ -89,33 +89,6 @@ struct rep_base *rep_base_copy(struct rep_node *node, const struct rep_base *bas
 	return copy;
 }
 
-/* How much of a row lies at or below the heads that it names: also of what their rows left. */
-static uint64_t named_by(const struct rep_node *node, const struct rep_base *base, const struct rep_log *log)
-{
-	uint64_t most = 0;
-
-	for (uint16_t i = 0; base != NULL && i < base->count; i++) {
-		uint64_t seq = base->f[i].seq;
-
-		for (const struct rep_log *row = rep_log_get(node, base->f[i].log); row != NULL && row->first == log->first;
-		     row = rep_log_get(node, row->parent)) {
-			if (row == log && seq > most)
-				most = seq;
-			seq = row->fork;
-		}
-	}
-	return most;
-}
-
-uint64_t rep_base_named(const struct rep_node *node, const struct rep_log *log)
-{
-	const struct rep_domain *domain = rep_base_find(node, log->id.scope, log->id.lane);
-	uint64_t want = domain != NULL ? named_by(node, domain->want, log) : 0;
-	uint64_t base = domain != NULL ? named_by(node, domain->base, log) : 0;
-
-	return want > base ? want : base;
-}
-
 uint64_t rep_base_seq(const struct rep_base *base, uint32_t handle)
 {
 	for (uint16_t i = 0; base != NULL && i < base->count; i++)

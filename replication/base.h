@@ -74,8 +74,6 @@ void rep_base_note(struct rep_node *node, const struct rep_log *log);
 
 /* A copy; NULL: no memory (sticky). */
 struct rep_base *rep_base_copy(struct rep_node *node, const struct rep_base *base);
-/* The highest sequence of this row that a known checkpoint names: no CUT sets aside what lies at or below it. */
-uint64_t rep_base_named(const struct rep_node *node, const struct rep_log *log);
 /* Replaces domain->want ('w'), base ('b'), differs ('d'), floor ('f') or next_floor
  * ('n'), which it takes over; NULL deletes. */
 void rep_base_set(struct rep_node *node, struct rep_domain *domain, char tag, struct rep_base *base);

@@ -6,7 +6,6 @@
 
 #include "proto/err.h"
 #include "proto/grow.h"
-#include "replication/base.h"
 #include "replication/branch.h"
 #include "replication/keys.h"
 #include "replication/log.h"
@@ -129,7 +128,7 @@ static uint64_t covered(struct rep_node *node, const struct rep_log *log, const 
 
 uint64_t rep_cut_weigh(struct rep_node *node, const struct rep_log *log)
 {
-	uint64_t allowed = log->kept_seq;
+	uint64_t allowed = log->kept_seq; /* the top node has said what the state is with it: ops may be gone */
 	bool is_cut = false;
 
 	for (size_t i = 0; i < node->cut_count; i++) {
@@ -146,11 +145,6 @@ uint64_t rep_cut_weigh(struct rep_node *node, const struct rep_log *log)
 				q = covered(node, log, &cut->heads[k]);
 			allowed = q > allowed ? q : allowed;
 		}
-	}
-	if (is_cut) { /* the top node has said what the state is with it: ops may be gone */
-		uint64_t named = rep_base_named(node, log);
-
-		allowed = named > allowed ? named : allowed;
 	}
 	return is_cut ? allowed + 1 : UINT64_MAX;
 }

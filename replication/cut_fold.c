@@ -101,9 +101,9 @@ static void around(struct rep_node *node, const struct tr_rec_id *id, bool befor
 		if (rc != 0)
 			continue; /* an error of the store is sticky; what cannot be read stays */
 		if (before)
-			rep_lookup_remove(node, node->record);
+			rep_lookup_remove(node, node->view, node->record);
 		else
-			rep_lookup_add(node, node->record);
+			rep_lookup_add(node, node->view, node->record);
 	}
 	if (!before && node->rc == 0 && rep_record_load(node->record, node->view, TR_KIND_UNIT, id) == 0)
 		rep_closed_take(node);

@@ -73,7 +73,7 @@ static void index_source(struct rep_node *node, const struct rep_op *op)
 	    id->t.size > TR_SOURCE_ID_MAX)
 		return;
 	key = rep_key_source(source->t, id->t);
-	rep_lookup_twin(node, &key, &op->rec);
+	rep_lookup_twin(node, node->view, &key, &op->rec);
 }
 
 static void index_directive(struct rep_node *node, const struct rep_op *op)

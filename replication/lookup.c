@@ -50,11 +50,10 @@ bool rep_lookup_lists(const struct tr_bytes *row, const struct tr_rec_id *id)
 	return false;
 }
 
-/* A row that cannot be read is made anew; one that could not be asked for stops the step. */
-static size_t load(struct rep_node *node, const struct rep_key *key, uint8_t row[static ID_SIZE * REP_TWINS_MAX])
+static size_t load(struct rep_node *node, const struct rep_view *view, const struct rep_key *key, uint8_t row[static ID_SIZE * REP_TWINS_MAX])
 {
 	struct tr_bytes old = {NULL, 0};
-	int rc = rep_get(node->raw, REP_T_SRC, rep_key_bytes(key), &old);
+	int rc = rep_get(view, REP_T_SRC, rep_key_bytes(key), &old);
 
 	if (rep_node_broken(node, rc) || rc != 0 || old.size % ID_SIZE != 0 || old.size > ID_SIZE * REP_TWINS_MAX)
 		return 0;
@@ -63,10 +62,10 @@ static size_t load(struct rep_node *node, const struct rep_key *key, uint8_t row
 	return old.size;
 }
 
-void rep_lookup_twin(struct rep_node *node, const struct rep_key *source, const struct tr_rec_id *id)
+void rep_lookup_twin(struct rep_node *node, const struct rep_view *view, const struct rep_key *source, const struct tr_rec_id *id)
 {
 	uint8_t row[ID_SIZE * REP_TWINS_MAX];
-	size_t size = load(node, source, row), at = 0;
+	size_t size = load(node, view, source, row), at = 0;
 	struct tr_bytes had = rep_bytes(row, size);
 
 	if (rep_lookup_lists(&had, id) || size == sizeof(row))
@@ -78,7 +77,7 @@ void rep_lookup_twin(struct rep_node *node, const struct rep_key *source, const 
 	rep_node_put(node, REP_T_SRC, rep_key_bytes(source), rep_bytes(row, size + ID_SIZE));
 }
 
-void rep_lookup_add(struct rep_node *node, const struct rep_record *rec)
+void rep_lookup_add(struct rep_node *node, const struct rep_view *view, const struct rep_record *rec)
 {
 	struct rep_key key;
 
@@ -86,16 +85,16 @@ void rep_lookup_add(struct rep_node *node, const struct rep_record *rec)
 		if (!rep_lookup_key(rec, i, &key))
 			continue;
 		if (rec->kind == TR_KIND_CASE)
-			rep_lookup_twin(node, &key, &rec->id);
+			rep_lookup_twin(node, view, &key, &rec->id);
 		else
 			rep_node_put(node, REP_T_DIR, rep_key_bytes(&key), rep_bytes("", 0));
 	}
 }
 
-static void remove_twin(struct rep_node *node, const struct rep_key *key, const struct tr_rec_id *id)
+static void remove_twin(struct rep_node *node, const struct rep_view *view, const struct rep_key *key, const struct tr_rec_id *id)
 {
 	uint8_t row[ID_SIZE * REP_TWINS_MAX];
-	size_t size = load(node, key, row), kept = 0;
+	size_t size = load(node, view, key, row), kept = 0;
 
 	for (size_t at = 0; at < size; at += ID_SIZE) {
 		if (memcmp(row + at, id->b, ID_SIZE) == 0)
@@ -111,7 +110,7 @@ static void remove_twin(struct rep_node *node, const struct rep_key *key, const 
 		rep_node_del(node, REP_T_SRC, rep_key_bytes(key));
 }
 
-void rep_lookup_remove(struct rep_node *node, const struct rep_record *rec)
+void rep_lookup_remove(struct rep_node *node, const struct rep_view *view, const struct rep_record *rec)
 {
 	struct rep_key key;
 
@@ -119,7 +118,7 @@ void rep_lookup_remove(struct rep_node *node, const struct rep_record *rec)
 		if (!rep_lookup_key(rec, i, &key))
 			continue;
 		if (rec->kind == TR_KIND_CASE)
-			remove_twin(node, &key, &rec->id);
+			remove_twin(node, view, &key, &rec->id);
 		else
 			rep_node_del(node, REP_T_DIR, rep_key_bytes(&key));
 	}

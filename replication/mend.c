@@ -129,7 +129,7 @@ static int mend_lookup(struct rep_node *node, const struct rep_fault *fault, boo
 		rc = rep_verify_lookup(node->raw, node->record, &missing);
 	if (rc != 0 || !missing)
 		return rc;
-	rep_lookup_add(node, node->record);
+	rep_lookup_add(node, node->raw, node->record);
 	rep_node_trace_rec(node, REP_TRACE_INDEX_REPAIRED, (struct tr_nid){0}, node->record->kind, &fault->rec, 0, 0);
 	*changed = true;
 	return node->rc;

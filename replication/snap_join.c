@@ -436,6 +436,8 @@ static void set_bases(struct join *j)
 		rep_base_set(j->node, domain, 'w', NULL);
 	if (domain->differs != NULL && rep_base_contains(base, domain->differs))
 		rep_base_set(j->node, domain, 'd', NULL); /* it is what the top node has now */
+	for (uint16_t i = 0; i < floor->count; i++)
+		rep_cut_keep(j->node, floor->f[i].log, floor->f[i].seq);
 	j->base = floor;
 }
 
@@ -445,7 +447,7 @@ static void index_record(struct rep_node *node, const struct rep_log *log, const
 		if (rep_record_load(node->record, node->raw, kind, id) != 0)
 			continue;
 		rep_base_meet(node, log, kind, id);
-		rep_lookup_add(node, node->record);
+		rep_lookup_add(node, node->view, node->record);
 	}
 }
 
