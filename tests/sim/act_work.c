@@ -3,6 +3,7 @@
 #include "tests/sim/part.h"
 
 static struct sim_fault sim_fault_flood = {"flood", 150, "much at once: beyond window, frame and segment"};
+static struct sim_fault sim_fault_load = {"load", 200, "all lanes of many scopes over thin links, and an emergency"};
 
 static void act_work(struct sim_world *world, struct sim_rng *rng, unsigned host)
 {
@@ -22,7 +23,10 @@ static void act_burst(struct sim_world *world, struct sim_rng *rng, unsigned hos
 
 static void act_flood(struct sim_world *world, struct sim_rng *rng, unsigned host)
 {
-	sim_work_flood(world, rng, host);
+	if (sim_throws(world, &sim_fault_load) && (!sim_throws(world, &sim_fault_flood) || sim_rng_chance(rng, 500)))
+		sim_load(world, rng);
+	else
+		sim_work_flood(world, rng, host);
 }
 
 static void act_look(struct sim_world *world, struct sim_rng *rng, unsigned host)
@@ -34,12 +38,12 @@ static void act_look(struct sim_world *world, struct sim_rng *rng, unsigned host
 		sim_check_store(world, host);
 }
 
-static struct sim_fault *const FAULTS[] = {&sim_fault_flood, NULL};
+static struct sim_fault *const FAULTS[] = {&sim_fault_flood, &sim_fault_load, NULL};
 static const struct sim_action ACTIONS[] = {
     {"work", 49, {0}, act_work},
     {"burst", 4, {0}, act_burst},
     {"look", 2, {0}, act_look},
-    {"flood", 1, {&sim_fault_flood}, act_flood},
+    {"flood", 1, {&sim_fault_flood, &sim_fault_load}, act_flood},
     {0},
 };
 static struct sim_part part = {.name = "work", .faults = FAULTS, .actions = ACTIONS};

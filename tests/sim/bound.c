@@ -112,6 +112,12 @@ void sim_bound_step(struct sim_world *world, unsigned host, int64_t before, size
 
 	if (step > step_max)
 		sim_fail(world, host, "24", "one event of %zu bytes takes %lld bytes of memory", frame, (long long)step);
+}
+
+void sim_bound_held(struct sim_world *world, unsigned host)
+{
+	struct sim_host *h = &world->host[host];
+
 	if (h->memory.held <= h->held_max)
 		return;
 	h->held_max = h->memory.held;

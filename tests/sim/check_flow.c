@@ -47,11 +47,6 @@ static struct side *side_of(struct sim_world *world, uint64_t conn, bool up)
 	return &f->side[conn - 1][up];
 }
 
-static bool is_same(const struct tr_log_id *a, const struct tr_log_id *b)
-{
-	return a->author.v == b->author.v && a->inc == b->inc && a->scope.v == b->scope.v && a->lane == b->lane;
-}
-
 static void land_all(struct side *s)
 {
 	s->count = 0;
@@ -66,7 +61,7 @@ static void land(struct side *s, const struct tr_log_id *log, uint64_t seq)
 	for (size_t i = 0; i < s->count; i++) {
 		const struct flight *f = &s->flight[i];
 
-		if (is_same(&f->log, log) && f->last <= seq)
+		if (sim_is_same_log(&f->log, log) && f->last <= seq)
 			s->bytes -= f->bytes;
 		else
 			s->flight[kept++] = *f;
@@ -77,7 +72,7 @@ static void land(struct side *s, const struct tr_log_id *log, uint64_t seq)
 static void take_off(struct side *s, struct flight f)
 {
 	for (size_t i = 0; i < s->count; i++)
-		if (s->flight[i].last == f.last && is_same(&s->flight[i].log, &f.log))
+		if (s->flight[i].last == f.last && sim_is_same_log(&s->flight[i].log, &f.log))
 			return; /* a repair, which the peer had asked for */
 	if (s->count == s->cap) {
 		s->cap = s->cap ? 2 * s->cap : 64;

@@ -40,11 +40,6 @@ static void push(struct places *p, const struct tr_log_id *log, uint64_t seq)
 	p->at[p->count++] = (struct place){*log, seq};
 }
 
-static bool is_same(const struct tr_log_id *a, const struct tr_log_id *b)
-{
-	return a->author.v == b->author.v && a->inc == b->inc && a->scope.v == b->scope.v && a->lane == b->lane;
-}
-
 /* What an own log of an older incarnation holds is as it is from here on. */
 static void begin(struct sim_world *world, unsigned host)
 {
@@ -74,7 +69,7 @@ static void on_trace(struct sim_world *world, unsigned host, const struct rep_tr
 static bool is_known(const struct places *p, const struct tr_log_id *log, uint64_t seq)
 {
 	for (unsigned i = 0; i < p->count; i++)
-		if (is_same(&p->at[i].log, log) && p->at[i].seq >= seq)
+		if (sim_is_same_log(&p->at[i].log, log) && p->at[i].seq >= seq)
 			return true;
 	return false;
 }

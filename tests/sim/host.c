@@ -384,6 +384,7 @@ void sim_host_commit(struct sim_world *world, unsigned host)
 	(void)nomem_charge(&h->memory);
 	rep_batch_reset(h->batch);
 	(void)nomem_charge(NULL);
+	sim_bound_held(world, host);
 	sim_host_wake(world, host);
 }
 

@@ -100,7 +100,8 @@ def hunt(mutant, args):
     how = broken.group(0) if broken else said.group(0) if said else "found"
     checker = "an assertion of the core" if broken else said.group(2) if said and said.group(2) else "found"
     if "scenario" in mutant:
-        seed, checker = "-", "the scenario"
+        seed = "-"
+        checker = checker if checker != "invariant line" and said else "the scenario"
     return True, how[:110], f"| {mutant['name']} | {within} | {seed} | {checker} |"
 
 

@@ -11,7 +11,7 @@
 #include "tests/sim/part.h"
 #include "tests/sim/sweep.h"
 
-#define REST_MS_MAX (6 * 3600 * 1000) /* virtual: time to come to rest after the last fault */
+#define REST_MS (20 * 60 * 1000) /* virtual: time to come to rest after the last fault, once everybody has dialled again */
 #define LOOK_MS 5000
 #define IDLE_MS (10 * 60 * 1000)
 #define IDLE_FRAMES_MAX 200           /* a link and ten idle minutes: beats, nothing else */
@@ -69,6 +69,11 @@ bool sim_is_over(const struct sim_world *world, unsigned above, unsigned below)
 		if (h == above)
 			return true;
 	return false;
+}
+
+bool sim_is_same_log(const struct tr_log_id *a, const struct tr_log_id *b)
+{
+	return a->author.v == b->author.v && a->inc == b->inc && a->scope.v == b->scope.v && a->lane == b->lane;
 }
 
 unsigned sim_host_of(const struct sim_world *world, struct tr_nid nid)
@@ -202,6 +207,12 @@ void sim_world_advance(struct sim_world *world, int64_t ms)
 	sim_world_run(world, world->now_ms + ms);
 }
 
+static bool up_link(struct sim_world *world, unsigned host, struct rep_link_info *out)
+{
+	return host != 0 && rep_inspect_link(world->host[host].node, &world->host[host].view, 0, out);
+}
+
+/* Nobody is told to dial: each goes on waiting as long as it would have. */
 static void end_faults(struct sim_world *world)
 {
 	struct rep_event resume = {.kind = REP_EV_PAUSE, .pause = REP_RESUME};
@@ -211,14 +222,35 @@ static void end_faults(struct sim_world *world)
 		sim_host_boot(world, i);
 		rep_set_full(world->host[i].node, world->host[i].is_full);
 	}
-	for (unsigned i = 1; i < world->host_count; i++) {
-		unsigned parent = world->host[i].parent;
+	for (unsigned i = 0; i < world->host_count; i++) {
+		struct rep_link_info link;
 
-		resume.peer = world->host[parent].nid;
-		sim_host_step(world, i, &resume);
-		resume.peer = world->host[i].nid;
-		sim_host_step(world, parent, &resume);
+		for (size_t n = 0; rep_inspect_link(world->host[i].node, &world->host[i].view, n, &link); n++) {
+			resume.peer = link.peer;
+			if (link.state == REP_LINK_PAUSED)
+				sim_host_step(world, i, &resume);
+		}
 	}
+}
+
+/* The longest that a link may wait before it is dialled again. */
+static int64_t patience_ms(struct sim_world *world)
+{
+	int64_t most = 0;
+
+	for (unsigned i = 0; i < world->host_count; i++) {
+		struct rep_link_info link;
+		int64_t ms = TR_BACKOFF_MAX_MS * 12 / 10;
+
+		if (!up_link(world, i, &link) || world->host[i].profile == TR_PROFILE_STICK || link.state == REP_LINK_LIVE)
+			continue;
+		if (world->host[i].profile != TR_PROFILE_FIBRE)
+			ms = TR_BACKOFF_METERED_MAX_MS * (int64_t)12 / 10;
+		else if (link.state == REP_LINK_REFUSED || strcmp(link.last_error, "key refused by the parent") == 0)
+			ms = TR_BACKOFF_REFUSED_MAX_MS * (int64_t)15 / 10;
+		most = ms > most ? ms : most;
+	}
+	return most;
 }
 
 static void check_idle(struct sim_world *world)
@@ -238,17 +270,18 @@ static void check_idle(struct sim_world *world)
 
 void sim_world_rest(struct sim_world *world)
 {
-	int64_t since = world->now_ms, until = since + REST_MS_MAX;
+	int64_t since = world->now_ms, until;
 	const char *why = "";
 	unsigned who = 0;
 
 	sim_log(world, SIM_NONE, "all faults end");
 	end_faults(world);
+	until = world->now_ms + REST_MS + patience_ms(world);
 	for (unsigned round = 0; !sim_check_is_quiet(world, &why, &who); round++) {
 		if (world->now_ms >= until)
 			sim_check_explain(world, who);
 		if (world->now_ms >= until)
-			sim_fail(world, who, "9", "%s, %d minutes after the last fault", why, REST_MS_MAX / 60000);
+			sim_fail(world, who, "9", "%s, %d minutes after the last fault", why, (int)((until - since) / 60000));
 		sim_part_operate(world);
 		for (unsigned i = 1; i < world->host_count && round % 6 == 5; i++)
 			if (world->host[i].profile == TR_PROFILE_STICK)

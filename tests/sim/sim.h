@@ -8,7 +8,8 @@
  *
  *     part.c   the register of faults, actions and hooks
  *     act.c    the next action; act_*.c what is thrown, part by part
- *     work.c   local writes          stick.c   bundles on sticks
+ *     work.c   local writes          load.c    more of them than a link carries
+ *     stick.c  bundles on sticks
  *     host.c   one machine: engine loop, crash, restart
  *     bound.c  what a seed may take of the machine's memory
  *     net.c    the links: delay, loss, repetition, reordering, cuts, rate
@@ -190,6 +191,7 @@ _Noreturn void sim_fail(struct sim_world *world, unsigned host, const char *inva
     __attribute__((format(printf, 4, 5)));
 /* True if `above` is `below` or over it. */
 bool sim_is_over(const struct sim_world *world, unsigned above, unsigned below);
+bool sim_is_same_log(const struct tr_log_id *a, const struct tr_log_id *b);
 unsigned sim_host_of(const struct sim_world *world, struct tr_nid nid); /* SIM_NONE if unknown */
 
 /* --- host.c --- */
@@ -214,9 +216,11 @@ int64_t sim_host_mono(const struct sim_world *world, unsigned host);
 /* From now until sim_bound_end() the bound of world->conf holds. */
 void sim_bound_begin(struct sim_world *world);
 void sim_bound_end(void);
-/* 24: what one event took, and what the node holds after it.  before: what it
- * held; frame: bytes that came with the event. */
+/* 24: what one event took.  before: what the node held; frame: bytes that came
+ * with the event. */
 void sim_bound_step(struct sim_world *world, unsigned host, int64_t before, size_t frame);
+/* 24: what it holds when all that goes out has gone out. */
+void sim_bound_held(struct sim_world *world, unsigned host);
 /* 24: nothing has grown since; the nodes that are up. */
 void sim_bound_idle(struct sim_world *world, const int64_t before[static SIM_HOSTS_MAX]);
 
@@ -246,6 +250,10 @@ void sim_work_any(struct sim_world *world, struct sim_rng *rng);
 /* Of one who works at that host. */
 void sim_work_at(struct sim_world *world, struct sim_rng *rng, unsigned host);
 void sim_work_flood(struct sim_world *world, struct sim_rng *rng, unsigned host);
+
+/* --- load.c --- */
+/* Many scopes at once, of all lanes, over links too thin for them; and then something urgent. */
+void sim_load(struct sim_world *world, struct sim_rng *rng);
 
 /* --- stick.c --- */
 void sim_frames_push(struct sim_frames *frames, struct tr_bytes bytes);
