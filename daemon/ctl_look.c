@@ -153,6 +153,8 @@ static void put_trust(json_t *data, const struct rep_self *self)
 	td_ctl_put_int(receipt, "own_records", (int64_t)self->own_ops);
 	td_ctl_put_int(receipt, "covered", (int64_t)(self->is_top ? self->own_ops : self->receipt_ops));
 	td_ctl_put_int(receipt, "late", (int64_t)self->late_ops);
+	td_ctl_put_int(receipt, "dark", (int64_t)self->dark_ops);
+	td_ctl_put_int(receipt, "dark_seconds", (int64_t)self->dark_s);
 	td_ctl_put_time(receipt, "at", td_ctl_hlc_ms(self->receipt_hlc));
 	td_ctl_put(data, "receipt", receipt);
 	td_ctl_put_int(data, "held_segments", (int64_t)self->held_segments);
@@ -223,6 +225,10 @@ static const char *judge(const struct td_ctl_call *call, const struct rep_self *
 		snprintf(text, sizeof(text), "domains whose state is another one than at the top node: %llu",
 		    (unsigned long long)past->diverged);
 		add_reason(reasons, text);
+		state = strcmp(state, "ok") == 0 ? "degraded" : state;
+	}
+	if (self->dark_ops != 0) {
+		add_reason(reasons, rep_trace_message(REP_TRACE_RECEIPT_DARK));
 		state = strcmp(state, "ok") == 0 ? "degraded" : state;
 	}
 	if (!self->cert.registered && !self->is_top) {

@@ -9,6 +9,7 @@
 #include "replication/link.h"
 #include "replication/log.h"
 #include "replication/node.h"
+#include "replication/reach.h"
 #include "replication/unit.h"
 #include "replication/waiting.h"
 
@@ -54,6 +55,8 @@ void rep_inspect_self(const struct rep_node *node, struct rep_self *out)
 	}
 	out->receipt_hlc = node->last_receipt_hlc;
 	out->late_ops = node->late_ops;
+	out->dark_ops = node->dark_ops;
+	out->dark_s = rep_reach_dark_s(node);
 	out->violations = node->violations;
 	out->forged = node->forged;
 	out->bad_frames = node->bad_frames;

@@ -10,6 +10,7 @@
 #include "replication/keys.h"
 #include "replication/log.h"
 #include "replication/queue.h"
+#include "replication/reach.h"
 #include "replication/unit.h"
 
 struct rep_link *rep_link_find(const struct rep_node *node, uint32_t number)
@@ -132,8 +133,12 @@ void rep_link_state(struct rep_node *node, struct rep_link *link, enum rep_link_
 
 	if (link->state == state)
 		return;
+	if (link == node->links[0])
+		rep_reach_pass(node);
 	rep_node_trace(node, REP_TRACE_LINK_STATE, link->peer, (uint64_t)link->state, (uint64_t)state, why);
 	link->state = state;
+	if (link == node->links[0])
+		rep_reach_pass(node); /* from here on it counts otherwise */
 	link->since_wall_ms = node->wall_ms;
 	if (why != NULL)
 		link->last_error = why;

@@ -52,6 +52,8 @@ void rep_link_patience(struct rep_node *node, struct rep_link *link);
 void rep_link_backoff(struct rep_node *node, struct rep_link *link, bool refused);
 void rep_link_dial(struct rep_node *node, struct rep_link *link);
 void rep_link_tick(struct rep_node *node, struct rep_link *link);
+/* The way to the top node broke, or is whole again: the child is told with the next tick. */
+bool rep_link_has_news(const struct rep_node *node, const struct rep_link *link);
 int64_t rep_link_deadline(const struct rep_node *node, const struct rep_link *link);
 void rep_link_live(struct rep_node *node, struct rep_link *link);
 

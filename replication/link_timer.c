@@ -4,6 +4,7 @@
 
 #include "replication/batch.h"
 #include "replication/keys.h"
+#include "replication/reach.h"
 #include "replication/unit.h"
 
 /*
@@ -48,6 +49,10 @@ static void beat(struct rep_node *node, struct rep_link *link)
 	Terrace__Msg msg = TERRACE__MSG__INIT;
 	Terrace__Ping ping = TERRACE__PING__INIT;
 
+	if (link->way == REP_WAY_DOWN) {
+		ping.dark_s = rep_reach_dark_s(node);
+		link->said_dark = ping.dark_s != 0;
+	}
 	ping.n = ++link->ping_n;
 	ping.t_ms = (uint64_t)node->wall_ms;
 	link->ping_ms = node->mono_ms;
@@ -59,6 +64,11 @@ static void beat(struct rep_node *node, struct rep_link *link)
 static bool in_session(const struct rep_link *link)
 {
 	return link->state == REP_LINK_LIVE || link->state == REP_LINK_COMPARE;
+}
+
+bool rep_link_has_news(const struct rep_node *node, const struct rep_link *link)
+{
+	return link->way == REP_WAY_DOWN && link->said_dark == rep_reach_is_whole(node);
 }
 
 void rep_link_tick(struct rep_node *node, struct rep_link *link)
@@ -74,7 +84,7 @@ void rep_link_tick(struct rep_node *node, struct rep_link *link)
 			rep_link_down(node, link, true, "comparing does not end");
 		else if (link->mend_ms != 0 && node->mono_ms >= link->mend_ms)
 			rep_link_down(node, link, true, "bad frames, session starts anew");
-		else if (node->mono_ms - link->tx_ms >= beat_ms)
+		else if (node->mono_ms - link->tx_ms >= beat_ms || rep_link_has_news(node, link))
 			beat(node, link);
 		return;
 	}
@@ -102,6 +112,8 @@ int64_t rep_link_deadline(const struct rep_node *node, const struct rep_link *li
 		int64_t say = link->tx_ms + beat_ms;
 		int64_t other = INT64_MAX;
 
+		if (rep_link_has_news(node, link))
+			return node->mono_ms;
 		if (link->state == REP_LINK_COMPARE)
 			other = link->deadline_ms; /* acknowledgements wait for LIVE */
 		else if (link->ack_head != 0)

@@ -75,6 +75,8 @@ static struct rep_log *add_row(struct rep_node *node, const struct tr_log_id *id
 	}
 	log->id = *id;
 	log->aside_from = UINT64_MAX;
+	log->late_since_ms = node->contact_ms; /* nothing waited before it was there */
+	log->dark_since_ms = node->session_ms;
 	node->logs[node->log_count++] = log;
 	log->handle = (uint32_t)node->log_count;
 	log->first = from != NULL ? from->first : log->handle;

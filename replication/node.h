@@ -81,7 +81,8 @@ struct rep_log {
 	struct rep_way way[REP_WAYS]; /* DOWN: to the one child that holds the scope; lane P: in the link */
 	uint64_t receipt_seq;
 	uint64_t late_seq;        /* receipt_seq when it last grew */
-	int64_t late_since_ms;    /* node->session_ms at that time */
+	int64_t late_since_ms;    /* node->contact_ms at that time, */
+	int64_t dark_since_ms;    /* and node->session_ms */
 	struct rep_log_sum sum;   /* remembered by log_digest.c */
 	uint32_t next_in_scope;   /* handle; 0 = end */
 	uint32_t next_by_author;
@@ -294,6 +295,7 @@ struct rep_link {
 	int64_t ping_ms;
 	const char *last_error;
 	bool force_dial, head_due, live_new, paused;
+	bool said_dark;           /* a child was told that the top node is out of reach */
 	/* statistics */
 	int64_t seen_wall_ms, since_wall_ms;
 	uint32_t rtt_ms;
@@ -389,7 +391,14 @@ struct rep_node {
 	uint64_t receipt_sum;     /* of the counters of all scopes */
 	uint32_t receipt_base;    /* top: no RECEIPT has a counter at or below it any more */
 	int64_t session_ms;       /* time with the parent since the start */
-	uint64_t late_ops;        /* own ops that wait too long for a receipt */
+	int64_t contact_ms;       /* of it: while the way to the top node was whole, as the parent says */
+	int64_t reach_mono_ms;    /* both are counted up to here */
+	bool in_contact;          /* it is whole, */
+	int64_t contact_from_ms;  /* since then; */
+	int64_t whole_mono_ms;    /* or it was, until then */
+	uint32_t parent_dark_s;   /* as the parent said last in this session; 0 = whole */
+	uint64_t late_ops;        /* own ops that wait too long for a receipt: in contact, */
+	uint64_t dark_ops;        /* or in sessions with a parent that says it has none */
 	uint64_t violations, forged, bad_frames, held_segments;
 	uint32_t hours;           /* that this node has run, in all its starts; ages idempotency keys */
 	int64_t hour_mono_ms;

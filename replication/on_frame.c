@@ -11,6 +11,7 @@
 #include "replication/link.h"
 #include "replication/mend.h"
 #include "replication/queue.h"
+#include "replication/reach.h"
 #include "replication/receipt.h"
 #include "replication/snap.h"
 #include "replication/take.h"
@@ -61,11 +62,17 @@ static int on_ping(struct rep_node *node, struct rep_link *link, const Terrace__
 	Terrace__Msg msg = TERRACE__MSG__INIT;
 	Terrace__Ping reply = TERRACE__PING__INIT;
 
+	if (link->way == REP_WAY_UP)
+		rep_reach_take(node, ping->dark_s);
 	if (!ping->reply) {
 		reply.n = ping->n;
 		reply.reply = 1;
 		reply.t_ms = (uint64_t)rep_node_now_ms(node);
 		reply.t_peer_ms = ping->t_ms;
+		if (link->way == REP_WAY_DOWN) {
+			reply.dark_s = rep_reach_dark_s(node);
+			link->said_dark = reply.dark_s != 0;
+		}
 		msg.m_case = TERRACE__MSG__M_PING;
 		msg.ping = &reply;
 		rep_link_send(node, link, &msg);

@@ -11,6 +11,7 @@
 #include "replication/head.h"
 #include "replication/link.h"
 #include "replication/own.h"
+#include "replication/reach.h"
 #include "replication/receipt.h"
 #include "replication/trust.h"
 #include "replication/unit.h"
@@ -298,6 +299,8 @@ void rep_on_hello(struct rep_node *node, struct rep_link *link, const Terrace__M
 	w.cert_serial = node->cert.serial;
 	w.version = (ProtobufCBinaryData){version_size, version};
 	w.heads = rep_head_sum(node, link->peer);
+	w.dark_s = rep_reach_dark_s(node);
+	link->said_dark = w.dark_s != 0;
 	w.head_ctr = rep_unit_of(node, link->peer)->head_ctr;
 	msg.m_case = TERRACE__MSG__M_WELCOME;
 	msg.welcome = &w;
@@ -359,6 +362,7 @@ int rep_on_welcome(struct rep_node *node, struct rep_link *link, const Terrace__
 	if (w->proto < node->proto_min || w->proto > node->proto_max)
 		return TR_E_PROTO;
 	link->proto = w->proto;
+	rep_reach_take(node, w->dark_s);
 	link->peer_serial = w->cert_serial;
 	if (w->credit >= TR_FRAME_DATA_MIN && w->credit < link->credit)
 		link->credit = w->credit;

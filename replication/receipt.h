@@ -34,7 +34,7 @@ void rep_receipt_load(struct rep_node *node);
 void rep_receipt_rebase(struct rep_node *node, uint32_t base);
 void rep_receipt_store_base(struct rep_node *node); /* in the first step after that */
 
-/* Once a minute: alarms if own ops wait too long.  passed_ms: since the last call. */
-void rep_receipt_check(struct rep_node *node, int64_t passed_ms);
+/* Once a minute: alarms if own ops wait too long. */
+void rep_receipt_check(struct rep_node *node);
 
 #endif

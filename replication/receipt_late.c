@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Own ops without a receipt for too long while the parent is there: somebody
- * on the way up, or down, holds something back (docs/protocol.md section 9).
+ * Own ops without a receipt for too long (docs/protocol.md section 9).
  *
- * What counts is the time in a session, added up; a relay that lets the link
- * come and go gains nothing.  Per log, so that the receipts of one lane do
- * not speak for another.
+ * Late is an error: the parent is there, says that it reaches the top node, and
+ * yet no receipt comes; somebody on the way up, or down, holds something back.
+ * Dark is a warning: the parent says that it does not reach the top node
+ * either.  Mostly that is true; a relay that lies gains the difference.
+ *
+ * What counts is the time in contact, or in a session, added up; a relay that
+ * lets the link come and go gains nothing.  Per log, so that the receipts of
+ * one lane do not speak for another.
  */
 #include "replication/receipt.h"
 
 #include "replication/log.h"
+#include "replication/reach.h"
 #include "replication/unit.h"
 
 #define LATE_FIBRE_MS ((int64_t)10 * 60 * 1000)
 #define LATE_METERED_MS ((int64_t)6 * 3600 * 1000)
 #define LATE_STICK_MS ((int64_t)30 * 24 * 3600 * 1000)
+#define DARK_MS ((int64_t)24 * 3600 * 1000)
 
 static int64_t limit_ms(enum tr_profile profile)
 {
@@ -23,31 +29,37 @@ static int64_t limit_ms(enum tr_profile profile)
 	return profile == TR_PROFILE_STICK ? LATE_STICK_MS : LATE_METERED_MS;
 }
 
-/* True if ops of this log have been waiting too long. */
-static bool look(struct rep_log *log, int64_t now_ms, int64_t limit)
+/* How many ops of this log wait too long, and why. */
+static void look(struct rep_log *log, const struct rep_node *node, uint64_t *late, uint64_t *dark)
 {
 	if (log->seq <= log->receipt_seq || log->receipt_seq != log->late_seq) {
 		log->late_seq = log->receipt_seq;
-		log->late_since_ms = now_ms;
+		log->late_since_ms = node->contact_ms;
+		log->dark_since_ms = node->session_ms;
 	}
-	return now_ms - log->late_since_ms >= limit;
+	else if (log->late_since_ms > node->contact_ms) /* it was taken back: there had been no contact */
+		log->late_since_ms = node->contact_ms;
+	if (node->contact_ms - log->late_since_ms >= limit_ms(node->profile))
+		*late += log->seq - log->receipt_seq;
+	else if (node->session_ms - log->dark_since_ms >= DARK_MS && node->profile != TR_PROFILE_STICK)
+		*dark += log->seq - log->receipt_seq;
 }
 
-void rep_receipt_check(struct rep_node *node, int64_t passed_ms)
+void rep_receipt_check(struct rep_node *node)
 {
 	const struct rep_unit *self = rep_unit_find(node, node->cert.nid);
-	uint64_t late = 0;
+	uint64_t late = 0, dark = 0;
 
 	if (node->is_top)
 		return;
-	/* A unit that lives on sticks has no session: all its time counts. */
-	if (node->links[0]->state == REP_LINK_LIVE || node->profile == TR_PROFILE_STICK)
-		node->session_ms += passed_ms;
+	rep_reach_pass(node);
 	for (struct rep_log *log = rep_log_get(node, self->first_own_log); log != NULL;
 	     log = rep_log_get(node, log->next_by_author))
-		if (look(log, node->session_ms, limit_ms(node->profile)))
-			late += log->seq - log->receipt_seq;
+		look(log, node, &late, &dark);
 	if (late != 0 && node->late_ops == 0)
 		rep_node_trace(node, REP_TRACE_RECEIPT_LATE, node->cert.parent, late, self->here_ops, NULL);
+	if (dark != 0 && node->dark_ops == 0)
+		rep_node_trace(node, REP_TRACE_RECEIPT_DARK, node->cert.parent, dark, self->here_ops, NULL);
 	node->late_ops = late;
+	node->dark_ops = dark;
 }

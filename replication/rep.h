@@ -321,6 +321,8 @@ struct rep_self {
 	uint64_t own_ops;          /* all own ops */
 	uint64_t receipt_ops;      /* of them: held by the top node by RECEIPT */
 	uint64_t late_ops;         /* of them: without a receipt for too long, although the parent is there */
+	uint64_t dark_ops;         /* of them: so, but the parent says that it does not reach the top node */
+	uint32_t dark_s;           /* seconds since the way to the top node was known to be whole; 0 = it is */
 	struct tr_hlc receipt_hlc; /* of the newest RECEIPT for the own scope; 0 = none */
 	uint64_t violations, forged, bad_frames, held_segments;
 	uint64_t dropped_bytes;    /* by truncation, since the start */

@@ -100,7 +100,7 @@ static void on_tick(struct rep_node *node)
 	rep_prune_tick(node);
 	if (node->mono_ms - node->check_mono_ms < CHECK_MS)
 		return;
-	rep_receipt_check(node, node->mono_ms - node->check_mono_ms);
+	rep_receipt_check(node);
 	node->check_mono_ms = node->mono_ms;
 	rep_head_check(node);
 	rep_on_enroll_allow(node);

@@ -125,7 +125,7 @@ struct city_counts {
 	uint64_t cases, orders, rungs, conflicts_opened, conflicts_settled, resolves;
 	uint64_t cuts, power_cuts, sticks, stick_bytes, dials;
 	uint64_t segments, sealed_in, sealed_out; /* sampled bytes before and after zstd */
-	uint64_t violations, forged, alarms, late;
+	uint64_t violations, forged, alarms, late, dark;
 };
 
 struct city_pattern;

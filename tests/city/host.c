@@ -114,6 +114,7 @@ static void trace(struct city *c, uint32_t host, const struct rep_trace *t)
 	case REP_TRACE_DIRECTIVE_IN: city_order_trace(c, host, t); break;
 	case REP_TRACE_HEAD_DIFFERS: c->counts.alarms++; break;
 	case REP_TRACE_RECEIPT_LATE: c->counts.late++; break;
+	case REP_TRACE_RECEIPT_DARK: c->counts.dark++; break;
 	case REP_TRACE_CERT_BAD:
 	case REP_TRACE_SEG_FORGED:
 	case REP_TRACE_SEG_SCOPE:

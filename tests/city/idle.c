@@ -92,10 +92,12 @@ bool city_idle_has_slept(const struct city *c, uint32_t host)
 }
 
 /* As rep_link_deadline(), the beat left out. */
-static int64_t work_deadline(const struct rep_link *link)
+static int64_t work_deadline(const struct rep_node *node, const struct rep_link *link)
 {
 	int64_t at = INT64_MAX;
 
+	if (rep_link_has_news(node, link))
+		return node->mono_ms;
 	if (link->state == REP_LINK_COMPARE)
 		at = link->deadline_ms;
 	else if (link->ack_head != 0)
@@ -115,7 +117,7 @@ int64_t city_idle_deadline(struct city *c, uint32_t host)
 	for (size_t i = 0; i < node->link_count; i++) {
 		const struct rep_link *link = node->links[i];
 
-		due = is_idle_link(c, child_of(c, host, i), link) ? work_deadline(link) : rep_link_deadline(node, link);
+		due = is_idle_link(c, child_of(c, host, i), link) ? work_deadline(node, link) : rep_link_deadline(node, link);
 		at = due < at ? due : at;
 	}
 	return at == INT64_MAX ? at : at - 1; /* mono runs one ahead of now */

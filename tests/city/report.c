@@ -327,6 +327,7 @@ NUMBER(sticks, x->counts.sticks)
 NUMBER(dials, x->counts.dials)
 NUMBER(alarms, x->counts.alarms)
 NUMBER(late, x->counts.late)
+NUMBER(dark, x->counts.dark)
 
 static void print_counts(const struct city_conf *conf, const struct city_result *runs, size_t count)
 {
@@ -357,6 +358,7 @@ static void print_counts(const struct city_conf *conf, const struct city_result 
 	number("sticks", runs, count, get_sticks);
 	number("alarms: HEAD differs for 10 min", runs, count, get_alarms);
 	number("alarms: no RECEIPT for too long", runs, count, get_late);
+	number("warnings: top node out of reach for a day", runs, count, get_dark);
 	label("all equal after the end of faults");
 	EACH cell(span(runs[r].rest_ms, text, sizeof(text)));
 	putchar('\n');

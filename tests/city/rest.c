@@ -127,10 +127,12 @@ bool city_rest(struct city *c)
 		if (c->host[i].level == CITY_LEAF && i % RECORDS_EVERY == 0 && c->host[i].node != NULL)
 			differ += differing_records(c, i);
 	c->rest_ms = c->now_ms - from;
-	if (n == 0 && lost(c) == 0 && differ == 0 && c->counts.forged == 0 && c->counts.violations == 0)
+	if (n == 0 && lost(c) == 0 && differ == 0 && c->counts.forged == 0 && c->counts.violations == 0 &&
+	    c->counts.late == 0)
 		return true;
 	fprintf(stderr, "city: %u units are not at rest (%s %s), %llu ops lost, %llu records differ, "
-	    "%llu violations, %llu refused as forged\n", n, c->host[who].code, why, (unsigned long long)lost(c),
-	    (unsigned long long)differ, (unsigned long long)c->counts.violations, (unsigned long long)c->counts.forged);
+	    "%llu violations, %llu refused as forged, %llu false alarms\n", n, c->host[who].code, why, (unsigned long long)lost(c),
+	    (unsigned long long)differ, (unsigned long long)c->counts.violations, (unsigned long long)c->counts.forged,
+	    (unsigned long long)c->counts.late);
 	return false;
 }

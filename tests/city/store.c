@@ -139,7 +139,8 @@ static int give(const uint8_t *row, struct tr_bytes *key, struct tr_bytes *value
 {
 	if (key != NULL)
 		*key = (struct tr_bytes){row + ROW_HEAD, key_size(row)};
-	*value = (struct tr_bytes){row + ROW_HEAD + key_size(row), value_size(row)};
+	if (value != NULL)
+		*value = (struct tr_bytes){row + ROW_HEAD + key_size(row), value_size(row)};
 	return 0;
 }
 

@@ -139,9 +139,21 @@ static bool is_live(struct sim_world *world, unsigned host)
 	       link.state == REP_LINK_LIVE;
 }
 
-/* 17: own ops without a receipt while the parent is there, longer than the limit. */
+/* Every session between it and the top node stands; what the liar says of that is another matter. */
+static bool is_way_whole(struct sim_world *world, unsigned host)
+{
+	for (; host != 0; host = world->host[host].parent)
+		if (host == SIM_NONE || !sim_host_is_up(world, host) || !is_live(world, host))
+			return false;
+	return sim_host_is_up(world, 0);
+}
+
+/* 17: own ops without a receipt while the way to the top node is whole, longer than the limit.  Who
+ * is told that it is not waits for a day: scenarios/dark-lie.scn. */
 static void look_at_receipts(struct sim_world *world, struct evil *evil)
 {
+	bool is_told = evil->is_on && evil->chance[EVIL_DARK] != 0;
+
 	for (unsigned i = 1; i < world->host_count; i++) {
 		struct sim_host *h = &world->host[i];
 		struct rep_self self;
@@ -149,9 +161,9 @@ static void look_at_receipts(struct sim_world *world, struct evil *evil)
 		if (!sim_host_is_up(world, i) || h->profile != TR_PROFILE_FIBRE)
 			continue;
 		rep_inspect_self(h->node, &self);
-		if (evil->live_ms[i] == 0 || !is_live(world, i) || evil->life[i] != h->life ||
+		if (is_told || evil->live_ms[i] == 0 || !is_way_whole(world, i) || evil->life[i] != h->life ||
 		    self.receipt_ops != evil->receipt_ops[i] || self.own_ops - self.open_ops <= self.receipt_ops) {
-			bool waits = is_live(world, i) && self.own_ops - self.open_ops > self.receipt_ops;
+			bool waits = !is_told && is_way_whole(world, i) && self.own_ops - self.open_ops > self.receipt_ops;
 
 			evil->live_ms[i] = waits ? world->now_ms : 0;
 			evil->life[i] = h->life;
@@ -187,8 +199,12 @@ static void on_trace(struct sim_world *world, unsigned host, const struct rep_tr
 
 static bool excuses(struct sim_world *world, unsigned host, const struct rep_trace *trace)
 {
-	(void)trace;
-	return sim_evil_knows(world, host);
+	unsigned up = host;
+
+	if (trace->code == REP_TRACE_RECEIPT_LATE || trace->code == REP_TRACE_RECEIPT_DARK)
+		while (up != SIM_NONE && up != sim_evil(world)->host)
+			up = world->host[up].parent;
+	return sim_evil_knows(world, host) || (up != SIM_NONE && sim_evil(world)->was_on && up != host);
 }
 
 void sim_evil_over(struct sim_world *world)

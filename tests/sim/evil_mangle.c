@@ -6,6 +6,7 @@
 
 #include "proto/err.h"
 
+#define DARK_S 3600
 #define SEG_ROOM (2 * TR_SEG_BYTES_MAX)
 
 typedef void carry_fn(struct sim_world *world, uint64_t conn, bool up, struct tr_bytes frame);
@@ -77,6 +78,10 @@ static bool is_withheld(struct sim_world *world, struct evil *evil, uint64_t con
 {
 	unsigned child = world->conn[conn - 1].child;
 
+	if (msg->m_case == TERRACE__MSG__M_PING || msg->m_case == TERRACE__MSG__M_WELCOME)
+		return false;
+	if (!up && from_evil && roll(evil, EVIL_FREEZE))
+		return true;
 	switch (msg->m_case) {
 	case TERRACE__MSG__M_SEGS:
 		if (evil->victim != SIM_NONE && child != evil->host && child != evil->victim)
@@ -84,9 +89,7 @@ static bool is_withheld(struct sim_world *world, struct evil *evil, uint64_t con
 		return roll(evil, !from_evil ? EVIL_DEAF : up ? EVIL_DROP_UP : EVIL_DROP_DOWN);
 	case TERRACE__MSG__M_HEAD: return roll(evil, EVIL_NO_HEAD);
 	case TERRACE__MSG__M_RECEIPT: return roll(evil, EVIL_NO_RECEIPT);
-	case TERRACE__MSG__M_PING:
-	case TERRACE__MSG__M_WELCOME: return false;
-	default: return !up && roll(evil, EVIL_FREEZE);
+	default: return false;
 	}
 }
 
@@ -210,7 +213,13 @@ static void mangle(struct sim_world *world, struct evil *evil, Terrace__Msg *msg
 	case TERRACE__MSG__M_FRONTIER: mangle_frontier(evil, msg->frontier); break;
 	case TERRACE__MSG__M_WELCOME:
 		mangle_welcome(evil, msg->welcome);
+		if (roll(evil, EVIL_DARK))
+			msg->welcome->dark_s = DARK_S;
 		feign_equal(evil, msg);
+		break;
+	case TERRACE__MSG__M_PING:
+		if (roll(evil, EVIL_DARK))
+			msg->ping->dark_s = DARK_S;
 		break;
 	case TERRACE__MSG__M_HELLO: mangle_hello(evil, msg->hello); break;
 	case TERRACE__MSG__M_LOGDEF: mangle_logdef(world, evil, msg->logdef); break;

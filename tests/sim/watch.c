@@ -207,6 +207,7 @@ static bool is_alarm(int code)
 	case REP_TRACE_CERT_BAD:
 	case REP_TRACE_CERT_CHANGED_KEY:
 	case REP_TRACE_RECEIPT_BAD:
+	case REP_TRACE_RECEIPT_LATE:
 	case REP_TRACE_HEAD_BAD:
 	case REP_TRACE_NEW_INC:
 		return true;

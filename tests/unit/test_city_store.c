@@ -65,6 +65,8 @@ static void look(struct both *t, enum rep_table table, struct tr_bytes key)
 	if (rc == 0) {
 		same(ka, kb);
 		same(va, vb);
+		assert_int_equal(rep_seek(&t->b, table, key, after, &kb, NULL), 0); /* the key only */
+		same(ka, kb);
 	}
 	rc = rep_seek_before(&t->a, table, key, &ka, &va);
 	assert_int_equal(rep_seek_before(&t->b, table, key, &kb, &vb), rc);
