@@ -146,10 +146,11 @@ void *__wrap_realloc(void *old, size_t size)
 
 void __wrap_free(void *p)
 {
-	struct head *head = (struct head *)p - 1;
+	struct head *head;
 
 	if (p == NULL)
 		return;
+	head = (struct head *)p - 1;
 	book(head, -head->size);
 	__real_free(head);
 }

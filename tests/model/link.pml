@@ -5,10 +5,11 @@
  * The names are those of the code: messages, modes of FRONTIER and the verdict
  * of proto/, the states of link.h, equal, confirm and settle of compare.c, take
  * of take.c, ack_take of ack.c, credit, inflight and has_room of plan.c, the new
- * incarnation of incarnation.c and the fence.
+ * incarnation of incarnation.c and the fence, FENCED of seat.c (REFUSED comes before it and lasts
+ * for no step: the certificate of the newer serial is in the WELCOME).
  *
  *     OFF -> HELLO_SENT -> LIVE            child; DIAL is one step with HELLO
- *                `-> COMPARE -> LIVE       REFUSED: an older serial
+ *                `-> COMPARE -> LIVE       FENCED: an older serial, no writes, until it joins again
  *     OFF -> COMPARE or LIVE -> OFF        parent
  *
  * Logs: 0 the child's first incarnation, 1 its second, 2 the parent's.
@@ -38,7 +39,8 @@
  * MUTANT=1 acknowledges before the commit, 2 takes frames of any session,
  * 3 goes on in the old incarnation, 4 believes that the peer holds what is here
  * when FRONTIER says otherwise, 5 welcomes any serial,
- * 6 sends whatever the credit is: each must be found.
+ * 6 sends whatever the credit is, 7 does not look at the digest in HELLO, 8 believes an
+ * acknowledgement of more than there is, 9 takes frames with a gap before them: each must be found.
  */
 #ifndef FAULTS
 #define FAULTS 2
@@ -57,7 +59,7 @@
 #define SESSIONS_MAX (2 + 2 * FAULTS + 2)
 
 mtype = { HELLO, WELCOME, FRONTIER_FULL, SEGS, FRONTIER_DELTA, BYE };
-mtype = { OFF, HELLO_SENT, COMPARE, LIVE, REFUSED };
+mtype = { OFF, HELLO_SENT, COMPARE, LIVE, FENCED };
 
 /* type, session, n, value: a frontier, or log and sequence, or a serial */
 chan up = [CAP] of { mtype, byte, byte, byte };
@@ -147,7 +149,7 @@ inline p_send(type, v) { p_tx++; down!type(p_session, p_tx, v) }
 
 /* ack.c, rep_ack_take() */
 #define ack_take(own, sent, acked, v) \
-	l = v / 4; q = MIN(v % 4, own[l]); \
+	l = v / 4; q = (MUTANT == 8 -> v % 4 + 1 : MIN(v % 4, own[l])); \
 	sent[l] = (sent[l] < q -> q : sent[l]); \
 	acked[l] = (acked[l] < q -> q : acked[l])
 
@@ -181,7 +183,7 @@ inline c_welcome()
 inline c_content()
 {
 	if
-	:: type == WELCOME && v == VERDICT_SERIAL -> c_down(REFUSED)
+	:: type == WELCOME && v == VERDICT_SERIAL -> c_down(FENCED)
 	:: type == WELCOME && v != VERDICT_SERIAL && c_link == HELLO_SENT -> c_welcome()
 	:: type == FRONTIER_FULL && c_link == COMPARE ->
 		settle(c_sent, c_acked, cs, v);
@@ -212,7 +214,7 @@ inline c_frame()
 	:: c_session == 0 || (s != c_session && MUTANT != 2) /* dropped */
 	:: else ->
 		if
-		:: n != c_rx + 1 -> /* frames missing */
+		:: n != c_rx + 1 && MUTANT != 9 -> /* frames missing */
 			up!BYE(c_session, c_tx + 1, 0);
 			c_down(OFF)
 		:: else ->
@@ -273,18 +275,19 @@ active proctype Child()
 	:: atomic { c_link == LIVE && c_sent[1] < cs[1] && has_room(c_sent, c_acked, c_credit) && C_ROOM -> c_segment(1) }
 	:: atomic { c_link == LIVE && c_ack[2] && C_ROOM -> c_delta(2) }
 	:: atomic { c_link == LIVE && c_ack[0] && C_ROOM -> c_delta(0) } /* came back after a restore */
-	:: atomic { c_writes > 0 && cs[c_inc] < 3 -> c_write() }
-	:: atomic { faults > 0 && c_link != OFF && c_link != REFUSED -> faults--; c_down(OFF) } /* crash, cut */
+	:: atomic { c_link != FENCED && c_writes > 0 && cs[c_inc] < 3 -> c_write() }
+	:: atomic { faults > 0 && c_link != OFF && c_link != FENCED -> faults--; c_down(OFF) } /* crash, cut */
 	:: atomic { faults > 0 && !is_restored && cs[0] > 0 && c_writes > 0 -> c_restore(); check() }
-	:: atomic { c_serial < p_serial -> /* joins again */
+	:: atomic { c_serial < p_serial -> /* joins again: with a new key a new incarnation */
 		c_serial = p_serial;
+		c_inc = 1;
 		c_down(OFF) }
 	/* silence: nothing else can happen any more */
 	:: atomic { timeout ->
 		if
 		:: c_link == LIVE && p_link == LIVE && ALL_EQUAL && c_session == p_session -> break
 		:: else ->
-			assert(c_link != OFF && c_link != REFUSED);
+			assert(c_link != OFF && c_link != FENCED);
 			c_down(OFF)
 		fi }
 	od
@@ -307,7 +310,7 @@ inline p_hello()
 		v = v % 64;
 		p_send(WELCOME, FRONTIER(ps));
 		if
-		:: v == FRONTIER(ps) ->
+		:: v == FRONTIER(ps) || MUTANT == 7 ->
 			p_link = LIVE;
 			equal(p_sent, ps);
 			confirm(p_sent, p_acked)
@@ -365,7 +368,7 @@ inline p_frame()
 			fi
 		:: else ->
 			if
-			:: n != p_rx + 1 ->
+			:: n != p_rx + 1 && MUTANT != 9 ->
 				down!BYE(p_session, p_tx + 1, 0);
 				p_down()
 			:: else ->

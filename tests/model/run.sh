@@ -6,7 +6,7 @@ set -u
 dir=$1/tests/model
 cc=$2
 faults=$3
-mutants=6
+mutants=9
 model=$PWD/tests/model/link.pml
 if ! command -v spin >/dev/null; then
 	echo "model: spin is not installed here (tests/deps.sh test); skipped"

@@ -5,6 +5,7 @@
  * machine does not notice.
  */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "tests/sim/sim.h"
