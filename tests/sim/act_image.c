@@ -211,6 +211,12 @@ static void check_forks(struct sim_world *world)
 	}
 }
 
+void sim_image_took_over(struct sim_world *world, unsigned host)
+{
+	for (unsigned a = 0; a < world->host_count; a++)
+		images(world)->forks[host][a] += images(world)->forks[SIM_TWIN][a];
+}
+
 static void drop_image(struct sim_world *world, unsigned host)
 {
 	memview_free(images(world)->host[host].store);

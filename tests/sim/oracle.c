@@ -459,6 +459,43 @@ void sim_oracle_restored(struct sim_world *world, unsigned host)
 			o->write[i].is_uncertain = true;
 }
 
+/* Is it one of which it can be said whether it is held? */
+static bool is_certain(const struct sim_write *w)
+{
+	return (w->state == SIM_WRITE_ACKED || w->state == SIM_WRITE_DURABLE) && w->rec != SIM_NONE && w->copy == SIM_NONE &&
+	    !w->is_spread && !w->is_uncertain && (w->kind != TR_KIND_DIRECTIVE || w->has_rec);
+}
+
+void sim_oracle_switched_off(struct sim_world *world, unsigned machine, bool is_settled)
+{
+	unsigned unit = world->host[machine].place, other = machine == unit ? SIM_TWIN : unit;
+	struct sim_oracle *o = world->oracle;
+	unsigned kept = 0;
+
+	for (unsigned h = 0; h < world->host_count; h++)
+		sim_host_commit(world, h);
+	sim_host_commit(world, SIM_TWIN);
+	for (unsigned i = 0; i < o->write_count; i++) {
+		bool is_lost = o->write[i].host == machine && !is_held(world, &o->write[i]);
+
+		if (is_lost && is_settled && is_certain(&o->write[i]))
+			sim_fail(world, machine, "12", "write w%" PRIu64 " was acknowledged, nobody has it", o->write[i].ticket);
+		o->write[i].is_uncertain |= is_lost;
+		if (o->write[i].host == SIM_TWIN)
+			o->write[i].host = unit;
+	}
+	for (unsigned i = 0; i < o->promise_count; i++)
+		if (o->promise[i].host != machine)
+			o->promise[kept++] = o->promise[i];
+	o->promise_count = kept;
+	for (unsigned i = 0; i < o->promise_count; i++)
+		if (o->promise[i].host == other)
+			o->promise[i].host = unit;
+	for (unsigned r = 0; r < o->rec_count; r++)
+		if (o->rec[r].issuer == SIM_TWIN)
+			o->rec[r].issuer = unit;
+}
+
 bool sim_oracle_holds(struct sim_world *world, unsigned host, const struct tr_rec_id *id, uint8_t *kind)
 {
 	struct sim_host *h = &world->host[host];
@@ -536,7 +573,8 @@ static bool is_promised(const struct sim_oracle *o, unsigned author, const struc
 	return false;
 }
 
-static void note_signed(struct sim_oracle *o, const struct tr_log_id *log, uint64_t first, const uint8_t *sig, unsigned restores)
+static void note_signed(struct sim_oracle *o, const struct tr_log_id *log, uint64_t first, const uint8_t *sig, unsigned machine,
+    unsigned restores)
 {
 	struct sim_signed *s;
 
@@ -544,6 +582,7 @@ static void note_signed(struct sim_oracle *o, const struct tr_log_id *log, uint6
 	s = &o->signed_[o->signed_count++];
 	s->log = *log;
 	s->first = first;
+	s->machine = machine;
 	s->restores = restores;
 	memcpy(s->sig, sig, 64);
 }
@@ -561,9 +600,11 @@ enum sim_signing sim_oracle_signed(struct sim_world *world, unsigned host, const
 			continue;
 		if (memcmp(s->sig, sig, 64) == 0)
 			return SIM_SIGNED_BEFORE;
+		if (s->machine != host && h->twins != 0)
+			continue;
 		good &= s->restores < h->restores && (h->rollbacks != 0 || !is_promised(o, host, log, first));
 	}
-	note_signed(o, log, first, sig, h->restores);
+	note_signed(o, log, first, sig, host, h->restores);
 	return good ? SIM_SIGNED_FIRST : SIM_SIGNED_TWICE;
 }
 
@@ -575,5 +616,5 @@ void sim_oracle_brought(struct sim_world *world, const struct tr_log_id *log, ui
 		if (o->signed_[i].first == first && same_log(&o->signed_[i].log, log) &&
 		    memcmp(o->signed_[i].sig, sig, 64) == 0)
 			return;
-	note_signed(o, log, first, sig, 0);
+	note_signed(o, log, first, sig, SIM_NONE, 0);
 }

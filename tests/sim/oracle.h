@@ -58,7 +58,7 @@ struct sim_write {
 struct sim_promise { unsigned host; struct tr_log_id log; uint64_t seq; bool receipt; };
 struct sim_counter { uint64_t owner, scope; uint64_t ctr; };
 enum sim_signing { SIM_SIGNED_FIRST, SIM_SIGNED_BEFORE, SIM_SIGNED_TWICE };
-struct sim_signed { struct tr_log_id log; uint64_t first; unsigned restores; uint8_t sig[64]; };
+struct sim_signed { struct tr_log_id log; uint64_t first; unsigned machine, restores; uint8_t sig[64]; };
 
 struct sim_oracle {
 	struct sim_rec *rec;
@@ -96,6 +96,11 @@ void sim_oracle_host_gone(struct sim_world *world, unsigned host);
  * those are certain no more that nobody else holds. */
 void sim_oracle_restored(struct sim_world *world, unsigned host);
 
+/* One of two machines of a unit is switched off for ever (host, or SIM_TWIN): what was written there
+ * and nobody else holds may be lost, but not if the machine believes that its parent has it.  What
+ * the twin said and did is the unit's from now on. */
+void sim_oracle_switched_off(struct sim_world *world, unsigned machine, bool is_settled);
+
 unsigned sim_oracle_rec(struct sim_world *world, const struct tr_rec_id *id); /* SIM_NONE if unknown */
 /* A record that the host holds, any kind (0) or one; SIM_NONE. */
 unsigned sim_oracle_pick(struct sim_world *world, struct sim_rng *rng, unsigned host, uint8_t kind);
@@ -112,8 +117,8 @@ bool sim_oracle_count(struct sim_world *world, uint64_t owner, uint64_t scope, u
 
 /*
  * TWICE: another segment was signed for that place before, and its author
- * ought to know: its store was not put back since, or it was, it noticed, and
- * another node has that place of it on disk (docs/decisions/0019).
+ * ought to know: it was the same machine, its store was not put back since, or it
+ * was, it noticed, and another node has that place of it on disk (docs/decisions/0019).
  */
 enum sim_signing sim_oracle_signed(struct sim_world *world, unsigned host, const struct tr_log_id *log, uint64_t first, const uint8_t *sig);
 /* Somebody else passes it on: its author had signed it, on a stick if not on a link. */

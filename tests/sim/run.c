@@ -65,7 +65,8 @@ void sim_fail(struct sim_world *world, unsigned host, const char *invariant, con
 
 bool sim_is_over(const struct sim_world *world, unsigned above, unsigned below)
 {
-	for (unsigned h = below; h != SIM_NONE; h = world->host[h].parent)
+	above = world->host[above].place;
+	for (unsigned h = world->host[below].place; h != SIM_NONE; h = world->host[h].parent)
 		if (h == above)
 			return true;
 	return false;
@@ -106,7 +107,7 @@ void sim_world_free(struct sim_world *world)
 	sim_bound_end();
 	(void)nomem_has_failed();
 	nomem_hold(false);
-	for (unsigned i = 0; i < world->host_count; i++) {
+	for (unsigned i = 0; i < SIM_HOSTS_MAX; i++) {
 		rep_free(world->host[i].node);
 		rep_batch_free(world->host[i].batch);
 		memview_free(world->host[i].store);
@@ -127,8 +128,8 @@ unsigned sim_world_add(struct sim_world *world, unsigned parent, const char *nam
 	struct sim_host above;
 	char code[TR_UNIT_CODE_MAX + 1] = "";
 
-	TR_ASSERT(index < SIM_HOSTS_MAX);
-	h->index = index;
+	TR_ASSERT(index < SIM_TWIN);
+	h->index = h->place = index;
 	h->parent = parent;
 	h->profile = TR_PROFILE_FIBRE;
 	h->store = memview_create();

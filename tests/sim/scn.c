@@ -459,8 +459,8 @@ static bool node_line(struct parser *p)
 		return false;
 	if (scn->step_count != 0)
 		return fail_at(p, 1, "all nodes come before the first step");
-	if (scn->node_count == SIM_HOSTS_MAX)
-		return fail_at(p, w->col, "more than %d nodes", SIM_HOSTS_MAX);
+	if (scn->node_count == SIM_TWIN)
+		return fail_at(p, w->col, "more than %d nodes", SIM_TWIN);
 	if (!new_name(p, w, n->name))
 		return false;
 	if (find_node(scn, w->text, strlen(w->text)) != SIM_NONE)

@@ -35,7 +35,8 @@
 #include "tests/sim/heap.h"
 #include "tests/sim/rng.h"
 
-#define SIM_HOSTS_MAX 32
+#define SIM_HOSTS_MAX 33
+#define SIM_TWIN (SIM_HOSTS_MAX - 1) /* no node of the tree: a second machine of one of them, act_clone.c */
 #define SIM_NONE (~0u)
 #define SIM_WALL_BASE 1795305600000 /* 2026-11-22T00:00:00Z */
 #define SIM_SKIPS_MAX 64
@@ -72,6 +73,7 @@ struct sim_frames { uint8_t **data; size_t *size; size_t count, cap; };
 
 struct sim_host {
 	unsigned index, parent, level;
+	unsigned place;          /* whose machine it is: index, but for SIM_TWIN */
 	unsigned child_count;
 	char name[24], code[TR_UNIT_CODE_MAX + 1], unit[TR_UNIT_PATH_MAX + 1];
 	struct tr_nid nid;
@@ -86,6 +88,7 @@ struct sim_host {
 	struct memview *backup;  /* an image of the store, made some time ago */
 	unsigned restores, fences_lost;
 	unsigned rollbacks;      /* restores with the fence of then: nobody noticed */
+	unsigned twins;          /* a second machine ran with its key */
 	struct rep_fence fence;  /* kept outside the store */
 	bool has_fence;
 	struct badview bad;      /* between store and core: what a disk may do */
@@ -287,6 +290,10 @@ int sim_policy_rank(const struct sim_world *world, unsigned host, uint8_t kind, 
 bool sim_seat_is_gone(struct sim_world *world, unsigned host, unsigned rec);
 /* A CUT speaks of the key that signed it. */
 bool sim_seat_is_cut(const struct sim_world *world, unsigned host, struct tr_dot dot);
+
+/* --- act_image.c --- */
+/* The store of the twin is the unit's now: what was told of forks there counts. */
+void sim_image_took_over(struct sim_world *world, unsigned host);
 
 /* --- check_*.c --- */
 void sim_check_store(struct sim_world *world, unsigned host);   /* 1 2 3 4 6 10 */
