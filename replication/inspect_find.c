@@ -196,14 +196,18 @@ static uint64_t position_of(const struct rep_node *node, const struct rep_record
 	return position;
 }
 
-/* By the target's newest HEAD. */
+/*
+ * By the target's newest HEAD.  A copy of this machine may have written as many
+ * ops in this one's place, and nobody here knows of it yet; so the next hop must
+ * have said, too, that it holds this very op.
+ */
 static bool head_covers(const struct rep_node *node, const struct rep_unit *target, const struct rep_record *rec)
 {
 	const struct rep_log *created = rep_log_get(node, rec->created.log);
 	const struct rep_unit *up;
 	size_t i = 0;
 
-	if (created == NULL || !target->has_head)
+	if (created == NULL || !target->has_head || created->way[REP_WAY_DOWN].acked < rec->created.seq)
 		return false;
 	for (up = rep_unit_find(node, target->parent); up != NULL && i < target->xseq_count;
 	     up = rep_unit_find(node, up->parent), i += 2)
