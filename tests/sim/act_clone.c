@@ -227,7 +227,8 @@ static void act_clones(struct sim_world *world, struct sim_rng *rng, unsigned ho
 	struct sim_weather weather = world->weather;
 	unsigned parent = world->host[host].parent, limits = 0, restores = 0, came = 0;
 
-	if (is_running(world) || host == 0 || clones(world)->had_ten[host] || !is_live(world, host) || !is_settled(world, host) || !copy_disk(world, host))
+	if (is_running(world) || host == 0 || clones(world)->had_ten[host] || !is_live(world, host) ||
+	    !is_settled(world, host) || !copy_disk(world, host))
 		return;
 	world->host[host].crash = world->host[parent].crash = SIM_CRASH_NONE;
 	clones(world)->had_ten[host] = true;

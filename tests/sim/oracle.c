@@ -11,15 +11,6 @@
 
 #include "tests/sim/part.h"
 
-#define GROW(array, count, cap)                                                                                        \
-	do {                                                                                                           \
-		if ((count) == (cap)) {                                                                                \
-			(cap) = (cap) ? (cap) * 2 : 64;                                                                \
-			(array) = realloc((array), (cap) * sizeof(*(array)));                                          \
-			TR_ASSERT((array) != NULL);                                                                    \
-		}                                                                                                      \
-	} while (0)
-
 struct sim_oracle *sim_oracle_create(void)
 {
 	struct sim_oracle *o = calloc(1, sizeof(*o));
@@ -72,15 +63,10 @@ static unsigned add_rec(struct sim_world *world, const struct tr_rec_id *id, uin
 
 	if (home == SIM_NONE)
 		sim_fail(world, SIM_NONE, "4", "a record of a scope that does not exist");
-	GROW(o->rec, o->rec_count, o->rec_cap);
+	SIM_GROW(o->rec, o->rec_count, o->rec_cap);
 	o->rec[o->rec_count] = (struct sim_rec){
 	    .id = *id, .kind = kind, .home = home, .issuer = SIM_NONE};
 	return o->rec_count++;
-}
-
-static bool same_log(const struct tr_log_id *a, const struct tr_log_id *b)
-{
-	return a->author.v == b->author.v && a->inc == b->inc && a->scope.v == b->scope.v && a->lane == b->lane;
 }
 
 /* Of which write, as its actor says. */
@@ -99,7 +85,7 @@ static unsigned intern_op(struct sim_rec *rec, const struct tr_log_id *log, uint
 	for (unsigned i = 0; i < rec->op_count; i++) {
 		struct sim_op *op = &rec->op[i];
 
-		if (op->seq != seq || !same_log(&op->log, log) ||
+		if (op->seq != seq || !sim_same_log(&op->log, log) ||
 		    (hlc != 0 && op->hlc != 0 && (op->hlc != hlc || op->mark != mark)))
 			continue;
 		if (hlc != 0) {
@@ -109,7 +95,7 @@ static unsigned intern_op(struct sim_rec *rec, const struct tr_log_id *log, uint
 		return i;
 	}
 	TR_ASSERT(rec->op_count < SIM_PAST_WORDS * 64);
-	GROW(rec->op, rec->op_count, rec->op_cap);
+	SIM_GROW(rec->op, rec->op_count, rec->op_cap);
 	rec->op[rec->op_count] = (struct sim_op){.log = *log, .seq = seq, .hlc = hlc, .mark = mark};
 	return rec->op_count++;
 }
@@ -193,7 +179,7 @@ uint64_t sim_oracle_open(struct sim_world *world, unsigned host, uint8_t kind, c
 	struct sim_oracle *o = world->oracle;
 	struct sim_write *w;
 
-	GROW(o->write, o->write_count, o->write_cap);
+	SIM_GROW(o->write, o->write_count, o->write_cap);
 	w = &o->write[o->write_count++];
 	*w = (struct sim_write){.ticket = o->write_count, .host = host, .kind = kind, .rec = SIM_NONE, .copy = SIM_NONE};
 	world->counts.writes++;
@@ -524,97 +510,4 @@ unsigned sim_oracle_pick(struct sim_world *world, struct sim_rng *rng, unsigned 
 			return r;
 	}
 	return SIM_NONE;
-}
-
-void sim_oracle_promise(struct sim_world *world, unsigned host, const struct tr_log_id *log, uint64_t seq, bool receipt)
-{
-	struct sim_oracle *o = world->oracle;
-
-	for (unsigned i = 0; i < o->promise_count; i++) {
-		struct sim_promise *p = &o->promise[i];
-
-		if (p->host == host && p->receipt == receipt && same_log(&p->log, log)) {
-			if (seq > p->seq)
-				p->seq = seq;
-			return;
-		}
-	}
-	GROW(o->promise, o->promise_count, o->promise_cap);
-	o->promise[o->promise_count++] = (struct sim_promise){host, *log, seq, receipt};
-}
-
-bool sim_oracle_count(struct sim_world *world, uint64_t owner, uint64_t scope, uint64_t ctr)
-{
-	struct sim_oracle *o = world->oracle;
-
-	for (unsigned i = 0; i < o->counter_count; i++) {
-		struct sim_counter *c = &o->counter[i];
-
-		if (c->owner != owner || c->scope != scope)
-			continue;
-		if (ctr < c->ctr)
-			return false;
-		c->ctr = ctr;
-		return true;
-	}
-	GROW(o->counter, o->counter_count, o->counter_cap);
-	o->counter[o->counter_count++] = (struct sim_counter){owner, scope, ctr};
-	return true;
-}
-
-static bool is_promised(const struct sim_oracle *o, unsigned author, const struct tr_log_id *log, uint64_t seq)
-{
-	for (unsigned i = 0; i < o->promise_count; i++) {
-		const struct sim_promise *p = &o->promise[i];
-
-		if (p->host != author && p->seq >= seq && same_log(&p->log, log))
-			return true;
-	}
-	return false;
-}
-
-static void note_signed(struct sim_oracle *o, const struct tr_log_id *log, uint64_t first, const uint8_t *sig, unsigned machine,
-    unsigned restores)
-{
-	struct sim_signed *s;
-
-	GROW(o->signed_, o->signed_count, o->signed_cap);
-	s = &o->signed_[o->signed_count++];
-	s->log = *log;
-	s->first = first;
-	s->machine = machine;
-	s->restores = restores;
-	memcpy(s->sig, sig, 64);
-}
-
-enum sim_signing sim_oracle_signed(struct sim_world *world, unsigned host, const struct tr_log_id *log, uint64_t first, const uint8_t *sig)
-{
-	const struct sim_host *h = &world->host[host];
-	struct sim_oracle *o = world->oracle;
-	bool good = true;
-
-	for (unsigned i = o->signed_count; i-- > 0;) {
-		const struct sim_signed *s = &o->signed_[i];
-
-		if (s->first != first || !same_log(&s->log, log))
-			continue;
-		if (memcmp(s->sig, sig, 64) == 0)
-			return SIM_SIGNED_BEFORE;
-		if (s->machine != host && h->twins != 0)
-			continue;
-		good &= s->restores < h->restores && (h->rollbacks != 0 || !is_promised(o, host, log, first));
-	}
-	note_signed(o, log, first, sig, host, h->restores);
-	return good ? SIM_SIGNED_FIRST : SIM_SIGNED_TWICE;
-}
-
-void sim_oracle_brought(struct sim_world *world, const struct tr_log_id *log, uint64_t first, const uint8_t *sig)
-{
-	struct sim_oracle *o = world->oracle;
-
-	for (unsigned i = o->signed_count; i-- > 0;)
-		if (o->signed_[i].first == first && same_log(&o->signed_[i].log, log) &&
-		    memcmp(o->signed_[i].sig, sig, 64) == 0)
-			return;
-	note_signed(o, log, first, sig, SIM_NONE, 0);
 }

@@ -14,6 +14,16 @@
 
 #define SIM_PAST_WORDS 16 /* 1024 ops a record */
 
+/* Room for one more behind the last. */
+#define SIM_GROW(array, count, cap)                                                                                        \
+	do {                                                                                                           \
+		if ((count) == (cap)) {                                                                                \
+			(cap) = (cap) ? (cap) * 2 : 64;                                                                \
+			(array) = realloc((array), (cap) * sizeof(*(array)));                                          \
+			TR_ASSERT((array) != NULL);                                                                    \
+		}                                                                                                      \
+	} while (0)
+
 struct sim_op {
 	struct tr_log_id log;
 	uint64_t seq;
@@ -109,6 +119,8 @@ bool sim_oracle_holds(struct sim_world *world, unsigned host, const struct tr_re
 /* Calls fn for every op of a record at a host; index = in rec->op. */
 typedef void sim_op_fn(void *arg, unsigned index, const struct rep_op *op, const struct rep_cause *cause);
 void sim_oracle_ops(struct sim_world *world, unsigned host, unsigned rec, sim_op_fn *fn, void *arg);
+
+bool sim_same_log(const struct tr_log_id *a, const struct tr_log_id *b);
 
 /* Promises: `seq` of `log` is durable at `host` (acknowledgement, or receipt by the top). */
 void sim_oracle_promise(struct sim_world *world, unsigned host, const struct tr_log_id *log, uint64_t seq, bool receipt);
