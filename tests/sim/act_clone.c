@@ -122,16 +122,18 @@ static bool is_settled(struct sim_world *world, unsigned machine)
 static void switch_off(struct sim_world *world, unsigned machine)
 {
 	struct sim_host *twin = &world->host[SIM_TWIN], *h = &world->host[twin->place];
+	bool settled;
 
 	sim_log(world, machine, "is switched off for good");
 	if (sim_host_is_up(world, machine))
 		sim_host_commit(world, machine);
 	if (sim_host_is_up(world, machine) && machine == SIM_TWIN)
 		sim_check_store(world, machine);
-	sim_oracle_switched_off(world, machine, is_settled(world, machine));
+	settled = is_settled(world, machine);
+	sim_host_crash(world, machine, 1);
+	sim_oracle_switched_off(world, machine, settled);
 	sim_host_crash(world, SIM_TWIN, 1);
 	if (machine != SIM_TWIN) {
-		sim_host_crash(world, machine, 1);
 		memview_free(h->store);
 		h->store = twin->store;
 		h->fence = twin->fence;

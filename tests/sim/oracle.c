@@ -462,9 +462,10 @@ void sim_oracle_switched_off(struct sim_world *world, unsigned machine, bool is_
 		sim_host_commit(world, h);
 	sim_host_commit(world, SIM_TWIN);
 	for (unsigned i = 0; i < o->write_count; i++) {
-		bool is_lost = o->write[i].host == machine && !is_held(world, &o->write[i]);
+		/* those of others, too: it may have held what a machine that was put back has not any more */
+		bool is_lost = world->host[o->write[i].host].restores != 0 && !is_held(world, &o->write[i]);
 
-		if (is_lost && is_settled && is_certain(&o->write[i]))
+		if (is_lost && o->write[i].host == machine && is_settled && is_certain(&o->write[i]))
 			sim_fail(world, machine, "12", "write w%" PRIu64 " was acknowledged, nobody has it", o->write[i].ticket);
 		o->write[i].is_uncertain |= is_lost;
 		if (o->write[i].host == SIM_TWIN)

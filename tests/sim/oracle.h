@@ -106,7 +106,7 @@ void sim_oracle_host_gone(struct sim_world *world, unsigned host);
  * those are certain no more that nobody else holds. */
 void sim_oracle_restored(struct sim_world *world, unsigned host);
 
-/* One of two machines of a unit is switched off for ever (host, or SIM_TWIN): what was written there
+/* One of two machines of a unit was switched off for ever (host, or SIM_TWIN): what was written there
  * and nobody else holds may be lost, but not if the machine believes that its parent has it.  What
  * the twin said and did is the unit's from now on. */
 void sim_oracle_switched_off(struct sim_world *world, unsigned machine, bool is_settled);
