@@ -2,7 +2,7 @@
 /*
  * ctl_conflict -- values that nobody has seen together, and the decision of a
  * person.  Id: "<first 16 hexadecimal digits of the record>.<group>", the
- * same on every node; candidates A.. in (author, inc, seq) order.
+ * same on every node; candidates A..Z, AA.. in (author, inc, seq) order.
  */
 #include "daemon/ctl_record.h"
 
@@ -11,11 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/ctl_letter.h"
 #include "daemon/sys.h"
 #include "replication/status.h"
 
 #define LIST_MAX 1000
-#define CANDS_MAX 26 /* letters */
+#define CANDS_MAX (TR_CANDS_MAX > TR_STEPS_MAX ? TR_CANDS_MAX : TR_STEPS_MAX)
 #define SAME_MAX 256 /* records with the same first digits that are looked at */
 
 /* One candidate, of a register group or of the status. */
@@ -93,12 +94,14 @@ static json_t *cand_json(struct td_ctl_call *call, const struct rep_record *rec,
 	static const char *const quality[] = {"unknown", "holdover", "compared"};
 	json_t *o = json_object(), *values = td_ctl_values(call, rec->kind, cand->values, cand->value_count);
 	const char *status = rep_status_name(rec->kind, cand->status);
+	char letter[TD_LETTER_MAX + 1];
 
 	if (cand->status != 0) {
 		td_ctl_put_text(values, "status", status != NULL ? status : "?");
 		td_ctl_put_time(values, "at", cand->at_ms);
 	}
-	td_ctl_put(o, "letter", json_sprintf("%c", 'A' + (int)index));
+	td_ctl_letter(index, letter);
+	td_ctl_put_text(o, "letter", letter);
 	td_ctl_put_bool(o, "shown", cand->is_shown);
 	td_ctl_put(o, "values", values);
 	td_ctl_put_unit(call, o, "unit", cand->author);
@@ -268,11 +271,13 @@ static int keep_one(struct td_ctl_call *call, const struct rep_record *rec,
     const struct rep_field *group, const struct cand *cands, size_t count, struct rep_value *values, size_t *value_count)
 {
 	const char *letter = td_ctl_arg(call, "keep");
-	size_t i = letter[0] >= 'a' ? (size_t)(letter[0] - 'a') : (size_t)(letter[0] - 'A');
+	size_t i = td_ctl_letter_index(letter);
+	char last[TD_LETTER_MAX + 1];
 
-	if (letter[0] == '\0' || letter[1] != '\0' || i >= count)
-		return td_ctl_error(call, TR_E_USAGE, "keep: a letter from A to %c, not '%.8s'",
-		    (char)('A' + (int)count - 1), letter);
+	if (i >= count) {
+		td_ctl_letter(count - 1, last);
+		return td_ctl_error(call, TR_E_USAGE, "keep: a letter from A to %s, not '%.8s'", last, letter);
+	}
 	if (group->merge == REP_MERGE_FLOW) {
 		values[0] = (struct rep_value){.field = group->id, .type = REP_VALUE_INT, .i = cands[i].status};
 		*value_count = 1;
