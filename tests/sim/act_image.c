@@ -94,11 +94,20 @@ static void work_there(struct sim_world *world, struct sim_rng *rng, unsigned ho
 	}
 }
 
+/* From its parent; the top node from all below it. */
+static void cut_off(struct sim_world *world, unsigned host, int64_t ms)
+{
+	if (host != 0)
+		sim_net_cut(world, host, true, true, ms);
+	for (unsigned i = 1; host == 0 && i < world->host_count; i++)
+		if (world->host[i].parent == 0)
+			sim_net_cut(world, i, true, true, ms);
+}
+
 static void act_image(struct sim_world *world, struct sim_rng *rng, unsigned host)
 {
-	/* not the top: its RECEIPTs would count from behind, and nobody believes those */
-	if (host == 0 || sim_rng_chance(rng, 400)) {
-		for (unsigned i = 1; i < world->host_count; i++)
+	if (sim_rng_chance(rng, 400)) {
+		for (unsigned i = 0; i < world->host_count; i++)
 			take_image(world, i);
 		return;
 	}
@@ -107,7 +116,7 @@ static void act_image(struct sim_world *world, struct sim_rng *rng, unsigned hos
 	work_there(world, rng, host);
 	if (sim_rng_chance(rng, 500))
 		sim_world_advance(world, sim_rng_between(rng, 0, 30000));
-	sim_net_cut(world, host, true, true, sim_rng_between(rng, 1, 60000));
+	cut_off(world, host, sim_rng_between(rng, 1, 60000));
 	go_back(world, host, 1, sim_rng_chance(rng, 300));
 	sim_world_advance(world, sim_rng_between(rng, 1, 1000));
 	work_there(world, rng, host);
