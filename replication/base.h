@@ -35,6 +35,7 @@ struct rep_domain {
 	bool make_due;       /* top: a checkpoint is to be written */
 	bool queued;         /* waits for the job */
 	bool prune_due;      /* something is to be dropped */
+	bool is_behind;      /* a neighbour offers a state that lies ahead of what is here (snap.h) */
 	struct rep_base *want, *base, *differs, *floor, *next_floor;
 	struct rep_domain *next; /* in the queue */
 };

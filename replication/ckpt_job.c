@@ -97,7 +97,8 @@ static bool start(struct rep_node *node, struct rep_domain *domain)
 	bool is_make = domain->want == NULL;
 	struct rep_ckpt_job *job;
 
-	if (is_make && (!domain->make_due || node->is_full))
+	/* one of a history that is not whole here would lie beside those that are */
+	if (is_make && (!domain->make_due || node->is_full || domain->is_behind))
 		return false;
 	if (is_make)
 		rep_own_close_domain(node, domain->scope, domain->lane);

@@ -151,6 +151,7 @@ int rep_create(struct rep_node **out, const struct rep_conf *conf, const struct 
 	node->ckpt_slice = conf->ckpt_slice != 0 ? conf->ckpt_slice : TR_CKPT_SLICE;
 	node->keep_ms = conf->keep_ms > 0 ? conf->keep_ms : 0;
 	node->prune_ops = conf->prune_ops;
+	node->snap_part = conf->snap_part;
 	rep_rng_init(&node->rng, conf->seed);
 	load_root(node, conf);
 	if (node->rc == 0)

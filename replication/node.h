@@ -282,6 +282,7 @@ struct rep_link {
 	bool snap_lacks;          /* it lacks what was dropped here */
 	size_t snap_domain;       /* where to look on for it */
 	int64_t snap_ms;          /* when to offer again */
+	uint32_t snap_epoch;      /* of the session in which something was offered */
 	bool snap_offered;        /* came when another one was under way */
 	struct tr_nid snap_scope;
 	uint8_t snap_lane;
@@ -362,6 +363,7 @@ struct rep_node {
 	int64_t keep_ms;           /* configuration; 0 = nothing is dropped */
 	uint64_t dropped_bytes;    /* since the start */
 	uint64_t prune_ops;
+	uint32_t snap_part;
 	struct rep_link **links;  /* [0] = parent */
 	size_t link_count, link_cap;
 	struct rep_map by_link;

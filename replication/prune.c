@@ -115,7 +115,8 @@ static bool is_due(struct rep_node *node, const struct rep_domain *domain)
 
 	if (domain->next_floor != NULL && domain->differs == NULL)
 		return true; /* it was cut short */
-	if (rep_prune_hold(node, domain) != REP_HOLD_NONE || rep_snap_is_served(node, domain))
+	if (rep_prune_hold(node, domain) != REP_HOLD_NONE || domain->is_behind ||
+	    rep_snap_is_served(node, domain))
 		return false;
 	for (uint16_t i = 0; i < base->count; i++) {
 		const struct rep_log *log = rep_log_get(node, base->f[i].log);

@@ -71,6 +71,7 @@ struct rep_conf {
 	/* Ops so old that everybody has, below a checkpoint, are dropped; 0: never. */
 	int64_t keep_ms;
 	uint64_t prune_ops;        /* so many of a domain at a time; 0: as many as make a checkpoint due */
+	uint32_t snap_part;        /* bytes of a part of a snapshot; 0: a frame */
 };
 
 /*

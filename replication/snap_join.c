@@ -204,7 +204,7 @@ static int check_chain(struct join *j, uint32_t place, struct rep_snap_seg *seg,
 	return last == head->seq && memcmp(prev.b, head->h16, 16) == 0 ? 0 : TR_E_FORGED;
 }
 
-/* Ops that are gone here, or that were compared, lie in it. */
+/* Ops that are gone here lie in it. */
 static bool covers(const struct join *j, const struct rep_base *base)
 {
 	for (uint16_t i = 0; base != NULL && i < base->count; i++) {
@@ -225,7 +225,7 @@ static int check_chains(struct join *j, struct rep_snap_seg *seg)
 
 	for (uint32_t place = 1; rc == 0 && place <= j->snap->ckpt.count; place++)
 		rc = find_way(j, place, &seg[0]);
-	if (rc == 0 && (!covers(j, j->domain->floor) || !covers(j, j->domain->base) || !covers(j, j->domain->next_floor)))
+	if (rc == 0 && (!covers(j, j->domain->floor) || !covers(j, j->domain->next_floor)))
 		rc = TR_E_BUSY; /* of a history that the top node lost: until a checkpoint is above both */
 	for (uint32_t place = 1; rc == 0 && place <= j->snap->ckpt.count; place++) {
 		const struct way *way = &j->ways[place - 1];
@@ -438,6 +438,8 @@ static void set_bases(struct join *j)
 		rep_base_set(j->node, domain, 'd', NULL); /* it is what the top node has now */
 	for (uint16_t i = 0; i < floor->count; i++)
 		rep_cut_keep(j->node, floor->f[i].log, floor->f[i].seq);
+	domain->is_behind = false;
+	rep_base_queue(j->node, domain);
 	j->base = floor;
 }
 

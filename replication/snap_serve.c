@@ -477,6 +477,8 @@ static void send_part(struct rep_node *node, struct rep_link *link, struct rep_s
 		p->want = rep_link_is_metered(link) ? 4 * 1024 : TR_FRAME_DATA_MAX;
 		if (p->want > link->max_frame)
 			p->want = link->max_frame;
+		if (node->snap_part != 0 && node->snap_part < p->want)
+			p->want = node->snap_part;
 		rc = fill(node, link, s, p);
 	}
 	if (rc == 0) {
@@ -505,6 +507,12 @@ void rep_snap_serve_flush(struct rep_node *node)
 
 		if (link->state != REP_LINK_LIVE)
 			continue;
+		if (link->snap_epoch != link->epoch) { /* what was offered and asked before is forgotten there */
+			link->snap_epoch = link->epoch;
+			link->snap_ms = node->mono_ms;
+			if (s != NULL)
+				s->is_due = false;
+		}
 		if (s != NULL && s->is_due && (link->sent_count == 0 || node->mono_ms - s->since_ms >= BUSY_MS))
 			send_part(node, link, s);
 		else if (link->snap_lacks && node->mono_ms >= link->snap_ms)

@@ -65,7 +65,8 @@ static void refuse(struct rep_node *node, int rc)
 		link->snap_refused += link->snap_refused < BACKOFF_MAX;
 		link->snap_until_ms = node->mono_ms + ((int64_t)BACKOFF_MS << (link->snap_refused - 1));
 	}
-	rep_node_trace(node, REP_TRACE_SNAP_BAD, snap->peer, snap->scope.v, snap->lane, tr_err_code(rc));
+	if (rc != TR_E_BUSY && rc != TR_E_LIMIT) /* those are no fault of the state */
+		rep_node_trace(node, REP_TRACE_SNAP_BAD, snap->peer, snap->scope.v, snap->lane, tr_err_code(rc));
 	drop(node);
 }
 
@@ -93,7 +94,7 @@ static int read_offer(struct rep_node *node, struct tr_bytes bytes, struct rep_s
 /* What it speaks for is here already: the peer is told how much that is. */
 static bool has_all(struct rep_node *node, struct rep_link *link, const struct rep_snap *snap)
 {
-	const struct rep_domain *domain = rep_base_domain(node, snap->scope, snap->lane);
+	struct rep_domain *domain = rep_base_domain(node, snap->scope, snap->lane);
 	bool all = domain != NULL;
 
 	for (uint16_t i = 0; domain != NULL && i < snap->ckpt.count; i++) {
@@ -105,7 +106,26 @@ static bool has_all(struct rep_node *node, struct rep_link *link, const struct r
 		rep_queue_has(node, link, log, snap->ckpt.f[i].seq);
 		rep_queue_ack(node, link, log);
 	}
+	if (domain != NULL)
+		domain->is_behind = !all;
 	return all;
+}
+
+/* Does it lie above what was dropped here?  If not it is of a history that the
+ * top node lost: a later checkpoint will be above both. */
+static bool is_above(const struct rep_node *node, const struct rep_snap *snap)
+{
+	const struct rep_domain *domain = rep_base_find(node, snap->scope, snap->lane);
+	const struct rep_base *base = domain != NULL ? domain->floor : NULL;
+
+	for (uint16_t i = 0; base != NULL && i < base->count; i++) {
+		const struct rep_log *log = rep_log_get(node, base->f[i].log);
+		uint32_t place = rep_snap_place(&snap->ckpt, log->id.author, log->id.inc);
+
+		if (place == 0 || snap->ckpt.f[place - 1].seq < base->f[i].seq)
+			return false;
+	}
+	return true;
 }
 
 static bool is_asked(const struct rep_node *node)
@@ -164,7 +184,7 @@ static int take_offer(struct rep_node *node, struct rep_link *link, const Terrac
 		rc = 0;
 	} else if (rc == 0 && (memcmp(snap->id, msg->ckpt.data, sizeof(snap->id)) != 0 || snap->ckpt.state_ver != TR_STATE_VER))
 		rc = snap->ckpt.state_ver != TR_STATE_VER ? 0 : TR_E_INPUT; /* another version's is of no use here */
-	else if (rc == 0 && !node->is_full && !has_all(node, link, snap) && node->mono_ms >= link->snap_until_ms) {
+	else if (rc == 0 && !node->is_full && !has_all(node, link, snap) && is_above(node, snap) && node->mono_ms >= link->snap_until_ms) {
 		if (is_asked(node)) {
 			link->snap_offered = true;
 			link->snap_scope = snap->scope;

@@ -213,6 +213,7 @@ static bool rot_segment(struct sim_world *world, struct rot *rot, struct sim_rng
 	const struct sim_host *h = &world->host[rot->host];
 	struct rep_fault fault = {.what = REP_FAULT_SEGMENT};
 	struct rep_fault_holder holder[2];
+	struct rep_log_info log;
 	struct tr_bytes key, row;
 	struct rep_key from;
 	uint8_t copy[TR_SEG_BYTES_MAX + 1024];
@@ -224,6 +225,8 @@ static bool rot_segment(struct sim_world *world, struct rot *rot, struct sim_rng
 		return false;
 	rot->log = fault.log = wire_get_be32(key.data);
 	rot->last = fault.first = fault.last = wire_get_be64(key.data + 4);
+	if (rep_log_of(h->node, rot->log, &log) && rot->last <= log.low)
+		return false; /* a neighbour may have it with its ops still */
 	n = rep_fault_holders(h->node, &fault, holder);
 	if (n == 0 || !(holder[0].is_up || (n == 2 && holder[1].is_up)))
 		return false;
@@ -242,8 +245,8 @@ static bool rot_one(struct sim_world *world, struct rot *rot, struct sim_rng *rn
 	if (rot->what == ROT_SEGMENT)
 		return rot_segment(world, rot, rng);
 	r = sim_oracle_pick(world, rng, rot->host, 0);
-	if (r == SIM_NONE)
-		return false;
+	if (r == SIM_NONE || rep_is_truncated(world->host[rot->host].node, &world->host[rot->host].view, &world->oracle->rec[r].id))
+		return false; /* it is its own only witness */
 	rot->id = world->oracle->rec[r].id;
 	key[0] = world->oracle->rec[r].kind;
 	memcpy(key + 1, rot->id.b, 16);

@@ -23,23 +23,8 @@ struct pruned {
 };
 
 static struct sim_part part;
-static struct sim_fault sim_fault_blank = {"blank", 400, "with prune: a machine goes back to the day its unit joined"};
+static struct sim_fault sim_fault_blank = {"blank", 800, "with prune: a machine goes back to the day its unit joined"};
 static struct sim_fault sim_fault_prune = {"prune", 500, "what a checkpoint speaks for is dropped soon"};
-
-/*
- * A store that went back to before what its neighbours dropped gets it from
- * nobody (docs/protocol.md "Truncation"); a row of a record that is all that is
- * left of its ops cannot be found to be another one.
- */
-static bool is_barred(const struct sim_world *world)
-{
-	static const char *const names[] = {"rot"};
-
-	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (sim_throws(world, sim_fault_find(names[i])))
-			return true;
-	return false;
-}
 
 static struct pruned *pruned(struct sim_world *world)
 {
@@ -50,10 +35,13 @@ static void begin(struct sim_world *world)
 {
 	struct sim_rng rng = sim_rng_make(world->conf.seed, 0x7072756e);
 
-	if (!sim_throws(world, &sim_fault_prune) || is_barred(world))
+	/* Ops that come back unsigned, in a segment that is dropped: part of one cannot be told from others. */
+	if (!sim_throws(world, &sim_fault_prune) || sim_throws(world, sim_fault_find("raw")))
 		return;
 	world->keep_ms = sim_rng_between(&rng, 1, 60000);
+	world->ckpt_ops = (uint64_t)sim_rng_between(&rng, 1, 12); /* without checkpoints nothing is dropped */
 	world->prune_ops = (uint64_t)sim_rng_between(&rng, 1, 8);
+	world->snap_part = (uint32_t)sim_rng_between(&rng, 100, 3000);
 	for (unsigned i = 0; i < world->host_count; i++) {
 		sim_host_commit(world, i);
 		pruned(world)->first[i] = memview_clone(world->host[i].store);
@@ -73,18 +61,68 @@ static bool is_all_signed(struct sim_world *world, unsigned host)
 	return self.open_ops == 0;
 }
 
-/* All that it had is at its neighbours, who have dropped part of it. */
-static void act_blank(struct sim_world *world, struct sim_rng *rng, unsigned host)
+static void work_apart(struct sim_world *world, struct sim_rng *rng, unsigned host)
+{
+	sim_world_advance(world, sim_rng_between(rng, 1, 1000));
+	for (uint64_t n = 2 + sim_rng_below(rng, 6); n > 0; n--) {
+		sim_work_at(world, rng, host);
+		sim_world_advance(world, sim_rng_between(rng, 0, 2000));
+	}
+}
+
+/* To the day it joined, or to its last backup.  It may be worked at before it finds its neighbours again. */
+static void go_back(struct sim_world *world, struct sim_rng *rng, unsigned host, bool is_first, bool is_apart)
 {
 	struct sim_host *h = &world->host[host];
 	struct memview *kept = h->backup;
 
-	if (pruned(world)->first[host] == NULL || !is_all_signed(world, host))
+	if ((is_first ? pruned(world)->first[host] : h->backup) == NULL || !is_all_signed(world, host))
 		return;
-	h->backup = pruned(world)->first[host];
-	sim_host_restore(world, host, sim_rng_between(rng, 1, 60000), sim_rng_chance(rng, 500));
+	if (is_apart)
+		sim_net_cut(world, host, true, true, sim_rng_between(rng, 10000, 90000));
+	if (is_first)
+		h->backup = pruned(world)->first[host];
+	sim_host_restore(world, host, is_apart ? 1 : sim_rng_between(rng, 1, 60000), sim_rng_chance(rng, 500));
 	h->backup = kept;
 	sim_thrown(world, &sim_fault_blank);
+	if (is_apart)
+		work_apart(world, rng, host);
+}
+
+/* All that it had is at its neighbours, who have dropped part of it. */
+static void act_blank(struct sim_world *world, struct sim_rng *rng, unsigned host)
+{
+	go_back(world, rng, host, sim_rng_chance(rng, 500), sim_rng_chance(rng, 600));
+}
+
+/* A backup, then work, long enough ago to be dropped; and the machine goes back to before that, or all that it knows does. */
+static void act_age(struct sim_world *world, struct sim_rng *rng, unsigned host)
+{
+	struct sim_host *h = &world->host[host];
+	struct rep_fence fence;
+	bool has_fence, unnoticed = host != 0 && sim_rng_chance(rng, 400) && sim_throws(world, sim_fault_find("image"));
+
+	if (pruned(world)->first[host] == NULL || !is_all_signed(world, host))
+		return;
+	sim_host_backup(world, host);
+	fence = h->fence;
+	has_fence = h->has_fence;
+	for (uint64_t n = 4 + sim_rng_below(rng, 12); n > 0; n--) {
+		sim_work_at(world, rng, host);
+		sim_world_advance(world, sim_rng_between(rng, 0, 500));
+	}
+	sim_world_advance(world, sim_rng_between(rng, 90000, 180000));
+	if (!unnoticed || !is_all_signed(world, host)) {
+		go_back(world, rng, host, false, sim_rng_chance(rng, 800));
+		return;
+	}
+	sim_net_cut(world, host, true, true, sim_rng_between(rng, 10000, 90000));
+	sim_host_restore(world, host, 1, false);
+	h->fence = fence;
+	h->has_fence = has_fence;
+	h->rollbacks++;
+	sim_thrown(world, &sim_fault_blank);
+	work_apart(world, rng, host);
 }
 
 static void drop_store(struct sim_world *world, unsigned host)
@@ -188,6 +226,10 @@ static void look(struct sim_world *world, unsigned host)
 }
 
 static struct sim_fault *const FAULTS[] = {&sim_fault_prune, &sim_fault_blank, NULL};
-static const struct sim_action ACTIONS[] = {{"blank", 3, {&sim_fault_blank}, act_blank}, {0}};
+static const struct sim_action ACTIONS[] = {
+    {"blank", 5, {&sim_fault_blank}, act_blank},
+    {"age", 3, {&sim_fault_blank}, act_age},
+    {0},
+};
 static struct sim_part part = {.name = "prune", .faults = FAULTS, .actions = ACTIONS, .frame = on_frame, .replaced = drop_store, .free = free_stores, .begin = begin, .trace = on_trace, .look = look};
 SIM_PART(part)

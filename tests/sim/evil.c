@@ -60,6 +60,8 @@ static void draw_tricks(struct sim_world *world, struct evil *evil, struct sim_r
 		evil->chance[trick] = is_rare && often > 200 ? 200 : often;
 		sim_log(world, evil->host, "evil: %s, %u of 1000", sim_evil_name(trick, name), evil->chance[trick]);
 	}
+	if (sim_fault_find("blank") != NULL && sim_throws(world, sim_fault_find("blank")))
+		evil->chance[EVIL_STATE] = 500; /* snapshots are few */
 	evil->victim = world->host[child].parent == evil->host && sim_rng_chance(rng, 500) ? child : SIM_NONE;
 }
 

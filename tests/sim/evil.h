@@ -36,12 +36,13 @@ enum evil_trick {
 	EVIL_NO_RECEIPT,    /* RECEIPTs are withheld */
 	EVIL_DEAF,          /* segments that come to it are never taken, nor acknowledged */
 	EVIL_DARK,          /* says that it does not reach its parent */
+	EVIL_STATE,         /* a snapshot in which something is another one, missing, or of an older checkpoint */
 	EVIL_TRICKS,
 };
 
 /* In the order of the enum. */
 #define EVIL_TRICK_NAMES "drop-up|drop-down|freeze|strip|replay|swap|twice|flip|cut-segment|frontier|foreign|handle|session|" \
-	"equal|leap|no-head|no-receipt|deaf|dark"
+	"equal|leap|no-head|no-receipt|deaf|dark|state"
 
 struct evil_frame { uint8_t *data; size_t size; };
 

@@ -196,6 +196,36 @@ static void mangle_logdef(struct sim_world *world, struct evil *evil, Terrace__L
 	}
 }
 
+/* A state that is well formed, and another one. */
+static void mangle_snap(struct evil *evil, Terrace__Snap *s)
+{
+	size_t i = s->n_row > 0 ? sim_rng_below(&evil->rng, s->n_row) : 0;
+
+	if (!roll(evil, EVIL_STATE))
+		return;
+	switch (sim_rng_below(&evil->rng, 5)) {
+	case 0: /* the end of a text, mostly */
+		if (s->n_row > 0)
+			s->row[i]->value.data[s->row[i]->value.len - 1] ^= 1;
+		break;
+	case 1: /* a row is held back */
+		if (s->n_row > 0)
+			s->row[i] = s->row[--s->n_row];
+		break;
+	case 2: /* ... a segment */
+		if (s->n_seg > 0)
+			s->n_seg--;
+		break;
+	case 3: /* a record under another id */
+		if (s->n_row > 0)
+			s->row[i]->key.data[s->row[i]->key.len - 1] ^= 1;
+		break;
+	default: /* the end comes too early */
+		s->next.len = 0;
+		break;
+	}
+}
+
 /* The digest of the child's HELLO comes back as the parent's: "nothing differs". */
 static void feign_equal(struct evil *evil, Terrace__Msg *msg)
 {
@@ -221,6 +251,7 @@ static void mangle(struct sim_world *world, struct evil *evil, Terrace__Msg *msg
 		if (roll(evil, EVIL_DARK))
 			msg->ping->dark_s = DARK_S;
 		break;
+	case TERRACE__MSG__M_SNAP: mangle_snap(evil, msg->snap); break;
 	case TERRACE__MSG__M_HELLO: mangle_hello(evil, msg->hello); break;
 	case TERRACE__MSG__M_LOGDEF: mangle_logdef(world, evil, msg->logdef); break;
 	default: break;

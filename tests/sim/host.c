@@ -109,6 +109,7 @@ static void boot(struct sim_world *world, unsigned host)
 	    .ckpt_slice = world->ckpt_slice,
 	    .keep_ms = world->keep_ms,
 	    .prune_ops = world->prune_ops,
+	    .snap_part = world->snap_part,
 	};
 	int rc;
 

@@ -164,6 +164,7 @@ struct sim_world {
 	uint64_t ckpt_ops;       /* of every node's configuration */
 	int64_t ckpt_ms, keep_ms;
 	uint64_t prune_ops;
+	uint32_t snap_part;
 	uint32_t ckpt_slice;
 	uint8_t root[256];
 	size_t root_size;

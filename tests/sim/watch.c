@@ -210,6 +210,7 @@ static bool is_alarm(int code)
 	case REP_TRACE_RECEIPT_LATE:
 	case REP_TRACE_HEAD_BAD:
 	case REP_TRACE_NEW_INC:
+	case REP_TRACE_SNAP_BAD:
 		return true;
 	default:
 		return false;
