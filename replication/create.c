@@ -178,6 +178,9 @@ int rep_create(struct rep_node **out, const struct rep_conf *conf, const struct 
 	if (rc != 0)
 		goto fail;
 	node->in_doubt = (conf->is_fenced && rep_incarnation_doubt(node, conf->fence)) || node->in_doubt;
+	rc = node->rc;
+	if (rc != 0)
+		goto fail;
 	rep_node_unview(node);
 	node->check_mono_ms = node->mono_ms;
 	node->reach_mono_ms = node->whole_mono_ms = node->mono_ms;

@@ -105,8 +105,8 @@ int rep_snap_next_record(struct rep_node *node, const struct tr_rec_id *after, s
 	return 0;
 }
 
-/* It does not get in the way of a record of another domain. */
-static bool is_free(const struct rep_node *node, const struct rep_snap *snap, const struct tr_rec_id *id, uint8_t kind)
+/* Does it get in the way of a record of another domain?  0; TR_E_DAMAGED: it does; errors of get. */
+static int is_free(const struct rep_node *node, const struct rep_snap *snap, const struct tr_rec_id *id, uint8_t kind)
 {
 	uint8_t key[1 + ID_SIZE];
 	struct rep_floor floor;
@@ -116,11 +116,15 @@ static bool is_free(const struct rep_node *node, const struct rep_snap *snap, co
 	int rc = rep_floor_find(node->raw, id, &floor);
 
 	if (rc == 0 && (floor.scope.v != snap->scope.v || floor.lane != snap->lane))
-		return false;
+		return TR_E_DAMAGED;
+	if (rc == TR_E_IO || rc == TR_E_NOMEM)
+		return rc;
 	key[0] = kind;
 	memcpy(key + 1, id->b, ID_SIZE);
 	rc = rep_get(node->raw, REP_T_REC, rep_bytes(key, sizeof(key)), &row);
-	return rc != 0 || !rep_record_home(row, &scope, &lane) || (scope.v == snap->scope.v && lane == snap->lane);
+	if (rc == TR_E_IO || rc == TR_E_NOMEM)
+		return rc;
+	return rc != 0 || !rep_record_home(row, &scope, &lane) || (scope.v == snap->scope.v && lane == snap->lane) ? 0 : TR_E_DAMAGED;
 }
 
 static int check_record(struct rep_node *node, struct rep_snap *snap, const struct tr_rec_id *id)
@@ -135,8 +139,8 @@ static int check_record(struct rep_node *node, struct rep_snap *snap, const stru
 			rc = 0;
 			continue;
 		}
-		if (rc == 0 && !is_free(node, snap, id, kind))
-			rc = TR_E_DAMAGED;
+		if (rc == 0)
+			rc = is_free(node, snap, id, kind);
 		if (rc == 0)
 			rc = rep_record_state_hash(node->record, rep_overlay_view(overlay), &hash);
 		if (rc == 0)

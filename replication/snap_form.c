@@ -125,9 +125,11 @@ size_t rep_snap_seg_write(struct rep_node *node, const struct rep_ckpt_op *ckpt,
 	Terrace__Ctx ctx[TR_VECTOR_MAX], *list[TR_VECTOR_MAX];
 	uint8_t header[TR_SEG_HEADER_SIZE];
 	Terrace__Seg *seg;
+	int rc;
 
 	wire_arena_reset(node->arena);
-	if (wire_seg_decode(node->arena, row->bytes, &seg) != 0 || seg->sig.len != 64 || seg->n_ctx > TR_VECTOR_MAX ||
+	rc = wire_seg_decode(node->arena, row->bytes, &seg);
+	if (rep_node_broken(node, rc) || rc != 0 || seg->sig.len != 64 || seg->n_ctx > TR_VECTOR_MAX ||
 	    !header_of(node, log, row, seg, header))
 		return 0;
 	for (size_t i = 0; ckpt != NULL && i < seg->n_ctx; i++) {

@@ -256,12 +256,17 @@ static void settle_open(struct join *j, struct rep_snap_seg *seg)
 		struct tr_hash leaves[TR_SEG_OPS_MAX], root;
 		bool same = false;
 		uint64_t last;
+		int rc;
 
 		next = open->next;
 		if (log->id.scope.v != j->snap->scope.v || log->id.lane != j->snap->lane)
 			continue;
-		if (place != 0 && j->ways[place - 1].is_new && j->ways[place - 1].row == log &&
-		    j->ways[place - 1].before == log->seq && next_seg(j, place, log->seq, seg, &last) == 0) {
+		rc = TR_E_NOTFOUND;
+		if (place != 0 && j->ways[place - 1].is_new && j->ways[place - 1].row == log && j->ways[place - 1].before == log->seq)
+			rc = next_seg(j, place, log->seq, seg, &last);
+		if (rep_node_broken(node, rc))
+			return;
+		if (rc == 0) {
 			same = open->count == seg->head.count && open->hlc.v == seg->head.hlc.v && open->clockq == seg->head.clockq;
 			for (uint32_t i = 0; same && i < open->count; i++)
 				same = rep_op_leaf(&leaves[i], rep_own_entry(open, i)) == 0;
@@ -446,7 +451,9 @@ static void set_bases(struct join *j)
 static void index_record(struct rep_node *node, const struct rep_log *log, const struct tr_rec_id *id)
 {
 	for (uint8_t kind = 1; kind < KINDS; kind++) {
-		if (rep_record_load(node->record, node->raw, kind, id) != 0)
+		int rc = rep_record_load(node->record, node->raw, kind, id);
+
+		if (rep_node_broken(node, rc) || rc != 0)
 			continue;
 		rep_base_meet(node, log, kind, id);
 		rep_lookup_add(node, node->view, node->record);
@@ -461,7 +468,7 @@ static void forget_later(struct join *j, const struct tr_rec_id *id)
 
 	memcpy(at, id->b, ID_SIZE);
 	while (j->node->has_later && j->node->rc == 0 &&
-	    rep_seek(j->node->raw, REP_T_LATER, from, from.size > ID_SIZE, &key, NULL) == 0 && key.size == sizeof(at) &&
+	    rep_seek(j->node->view, REP_T_LATER, from, from.size > ID_SIZE, &key, NULL) == 0 && key.size == sizeof(at) &&
 	    memcmp(key.data, id->b, ID_SIZE) == 0) {
 		memcpy(at, key.data, sizeof(at));
 		from = rep_bytes(at, sizeof(at));

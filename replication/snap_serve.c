@@ -88,12 +88,16 @@ static size_t offer_of(struct rep_node *node, const struct rep_base *base, uint8
 	const struct rep_log *log = rep_log_get(node, base->at.log);
 	struct rep_chain_row row;
 	size_t size;
+	int rc;
 
-	if (log == NULL || base->at.seq > log->seq || rep_chain_find(node->raw, log->handle, base->at.seq, &row) != 0)
+	if (log == NULL || base->at.seq > log->seq)
+		return 0;
+	rc = rep_chain_find(node->raw, log->handle, base->at.seq, &row);
+	if (rep_node_broken(node, rc) || rc != 0)
 		return 0;
 	size = rep_snap_seg_write(node, NULL, log, &row, out, cap);
-	if (size == 0 || rep_snap_seg_read(node->arena, rep_bytes(out, size), seg) != 0 ||
-	    base->at.seq < seg->head.first || base->at.seq - seg->head.first >= seg->op_count)
+	rc = size > 0 ? rep_snap_seg_read(node->arena, rep_bytes(out, size), seg) : TR_E_DAMAGED;
+	if (rep_node_broken(node, rc) || rc != 0 || base->at.seq < seg->head.first || base->at.seq - seg->head.first >= seg->op_count)
 		return 0;
 	*at = (uint32_t)(base->at.seq - seg->head.first);
 	return size;
@@ -244,12 +248,14 @@ static bool put_log(struct rep_node *node, struct rep_link *link, const struct r
 		const struct rep_log *row = rep_branch_holder(node, log, seq);
 		struct rep_chain_row seg;
 		size_t size;
+		int rc;
 
 		if (is_full(p)) {
 			put_seg_at(p, place, seq);
 			return true;
 		}
-		if (rep_chain_find(node->raw, row->handle, seq, &seg) != 0)
+		rc = rep_chain_find(node->raw, row->handle, seq, &seg);
+		if (rep_node_broken(node, rc) || rc != 0)
 			return false;
 		size = rep_snap_seg_write(node, &s->ckpt, row, &seg, p->data + p->used, sizeof(p->data) - p->used);
 		if (size == 0)
@@ -493,9 +499,7 @@ static void send_part(struct rep_node *node, struct rep_link *link, struct rep_s
 	}
 	free(p);
 	wire_arena_reset(node->arena);
-	if (rc == TR_E_NOMEM || rc == TR_E_IO)
-		rep_node_fail(node, rc);
-	else if (rc != 0)
+	if (!rep_node_broken(node, rc) && rc != 0 && node->rc == 0)
 		rep_node_trace(node, REP_TRACE_SNAP_UNMADE, s->domain->scope, s->domain->lane, (uint64_t)-rc, tr_err_code(rc));
 }
 

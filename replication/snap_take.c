@@ -402,6 +402,15 @@ static void check(struct rep_node *node)
 		drop(node);
 }
 
+/* It has less of the domain than others, as it had before the start. */
+static void mark_behind(struct rep_node *node)
+{
+	struct rep_domain *domain = rep_base_domain(node, node->snap->scope, node->snap->lane);
+
+	if (domain != NULL)
+		domain->is_behind = true;
+}
+
 /* What was under way when the node went down. */
 static void load(struct rep_node *node)
 {
@@ -421,23 +430,29 @@ static void load(struct rep_node *node)
 	}
 	node->snap = snap;
 	rc = rep_get(node->raw, REP_T_SNAP, rep_bytes("o", 1), &row);
+	if (rep_node_broken(node, rc))
+		return;
 	if (rc == 0 && row.size > OFFER_HEAD) {
 		snap->scope.v = wire_get_be64(row.data);
 		snap->lane = row.data[8];
 		snap->at_op = wire_get_be32(row.data + 9);
 		rc = read_offer(node, rep_bytes(row.data + OFFER_HEAD, row.size - OFFER_HEAD), snap);
 	}
-	if (rc != 0) {
+	if (rep_node_broken(node, rc) || rc != 0) {
 		drop(node);
 		return;
 	}
 	rc = rep_get(node->raw, REP_T_SNAP, rep_bytes("t", 1), &row);
+	if (rep_node_broken(node, rc))
+		return;
 	if (rc != 0 || row.size == 0 || row.size > sizeof(snap->at)) { /* it had not begun */
+		mark_behind(node);
 		go_to(node, snap, REP_SNAP_TIDY);
 		return;
 	}
 	snap->at_size = row.size;
 	memcpy(snap->at, row.data, row.size);
+	mark_behind(node);
 	go_to(node, snap, row.data[0] == 'e' ? REP_SNAP_CHECK : REP_SNAP_IDLE);
 }
 
