@@ -290,7 +290,7 @@ void rep_link_live(struct rep_node *node, struct rep_link *link)
 	rep_link_state(node, link, REP_LINK_LIVE, NULL);
 	link->tries = 0;
 	link->backoff_ms = 0;
-	link->live_new = true;
+	link->live_new = link->was_live = true;
 	link->head_due = true;
 	node->summaries_dirty = true;
 }

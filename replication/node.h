@@ -297,6 +297,7 @@ struct rep_link {
 	const char *last_error;
 	bool force_dial, head_due, live_new, paused;
 	bool said_dark;           /* a child was told that the top node is out of reach */
+	bool was_live;            /* since this node's start: what the peer holds is no hint of before */
 	/* statistics */
 	int64_t seen_wall_ms, since_wall_ms;
 	uint32_t rtt_ms;

@@ -9,12 +9,14 @@
 #include "replication/floor.h"
 #include "replication/keys.h"
 #include "replication/later.h"
+#include "replication/link.h"
 #include "replication/log.h"
 #include "replication/op.h"
 #include "replication/refold.h"
 #include "replication/record.h"
 #include "replication/snap.h"
 #include "replication/status.h"
+#include "replication/unit.h"
 
 #define HOUR_MS ((int64_t)3600 * 1000)
 #define MINUTE_MS ((int64_t)60 * 1000)
@@ -52,15 +54,27 @@ void rep_prune_free(struct rep_node *node)
 
 /* --------------------------------------------------------------- what may go */
 
+/* What a neighbour said before this node's start is a hint: this store, or that one, may have gone back since. */
+static uint64_t acked_by(const struct rep_link *link, const struct rep_log *log, unsigned way)
+{
+	return link != NULL && link->was_live ? log->way[way].acked : 0;
+}
+
 /* All who hold the log have it up to there, and the top node has said so. */
 static uint64_t limit_of(const struct rep_node *node, const struct rep_log *log, uint64_t base)
 {
-	uint64_t limit = log->receipt_seq < base ? log->receipt_seq : base;
+	uint64_t limit = log->receipt_seq < base ? log->receipt_seq : base, acked;
 
-	if (!node->is_top && log->way[REP_WAY_UP].acked < limit)
-		limit = log->way[REP_WAY_UP].acked;
-	if (log->id.scope.v != node->cert.nid.v && log->way[REP_WAY_DOWN].acked < limit)
-		limit = log->way[REP_WAY_DOWN].acked;
+	if (!node->is_top) {
+		acked = acked_by(node->links[0], log, REP_WAY_UP);
+		limit = acked < limit ? acked : limit;
+	}
+	if (log->id.scope.v != node->cert.nid.v) {
+		const struct rep_unit *child = rep_unit_child_towards(node, log->id.scope);
+
+		acked = acked_by(child != NULL ? rep_link_of_child(node, child->nid) : NULL, log, REP_WAY_DOWN);
+		limit = acked < limit ? acked : limit;
+	}
 	return limit;
 }
 
