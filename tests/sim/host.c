@@ -90,6 +90,12 @@ static int create(struct sim_world *world, unsigned host, const struct rep_conf 
 	return rc;
 }
 
+/* Whoever looks for damage may go on over a damaged row, rep_node_broken(); over a disk that fails nobody may. */
+static bool took_for_answer(struct sim_host *h)
+{
+	return badview_has_failed(&h->bad) && h->bad.rc != TR_E_DAMAGED;
+}
+
 static void boot(struct sim_world *world, unsigned host)
 {
 	struct sim_host *h = &world->host[host];
@@ -252,7 +258,7 @@ void sim_host_step(struct sim_world *world, unsigned host, struct rep_event *eve
 	rc = rep_step(h->node, &h->core_view, event, h->batch);
 	core_end();
 	sim_sweep_end(world, host, rc);
-	if (rc == 0 && badview_has_failed(&h->bad))
+	if (rc == 0 && took_for_answer(h))
 		sim_fail(world, host, "store", "event %d took a failed read for an answer", event->kind);
 	if (rc != 0) {
 		store_failed(world, host, rc);
@@ -351,7 +357,7 @@ void sim_host_commit(struct sim_world *world, unsigned host)
 	    (struct tr_mono_ms){sim_host_mono(world, host)}, h->batch);
 	core_end();
 	sim_sweep_end(world, host, rc);
-	if (rc == 0 && badview_has_failed(&h->bad))
+	if (rc == 0 && took_for_answer(h))
 		sim_fail(world, host, "store", "flush took a failed read for an answer");
 	if (rc != 0) {
 		store_failed(world, host, rc);
