@@ -317,6 +317,42 @@ enum rep_link_state rig_state(const struct rig *r, enum rig_who peer)
 	return REP_LINK_NEVER;
 }
 
+uint64_t rig_bad_frames(const struct rig *r)
+{
+	struct rep_self self;
+
+	rep_inspect_self(r->node, &self);
+	return self.bad_frames;
+}
+
+void rig_begin_live(struct rig *r, enum rig_who self, enum rig_who peer)
+{
+	rig_begin(r, self);
+	rig_connect(r, peer);
+	TR_ASSERT(rig_state(r, peer) == REP_LINK_LIVE);
+	TR_ASSERT(rig_bad_frames(r) == 0);
+}
+
+struct rep_value rig_text(uint16_t field, const char *text)
+{
+	return (struct rep_value){field, TR_ACT_SET, REP_VALUE_TEXT, 0, {(const uint8_t *)text, strlen(text)}};
+}
+
+struct rep_value rig_int(uint16_t field, int64_t i)
+{
+	return (struct rep_value){field, TR_ACT_SET, REP_VALUE_INT, i, {NULL, 0}};
+}
+
+int rig_write(struct rig *r, struct rep_write write)
+{
+	struct rep_event event = {.kind = REP_EV_WRITE, .write = &write};
+
+	write.kind = write.kind != 0 ? write.kind : TR_KIND_CASE;
+	rig_step(r, &event);
+	TR_ASSERT(r->rc == 0);
+	return r->reply.rc;
+}
+
 /* ---- frames ---- */
 
 void rig_cert(struct rig *r, const struct rig_party *p)

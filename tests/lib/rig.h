@@ -84,6 +84,15 @@ void rig_hello(struct rig *r);
 /* An empty FULL frontier. */
 void rig_frontier_empty(struct rig *r);
 enum rep_link_state rig_state(const struct rig *r, enum rig_who peer);
+/* Both of the above: founded, connected, live, and nothing said against it. */
+void rig_begin_live(struct rig *r, enum rig_who self, enum rig_who peer);
+/* Frames that the core found malformed, of whomever. */
+uint64_t rig_bad_frames(const struct rig *r);
+/* Values of a write; the text is borrowed. */
+struct rep_value rig_text(uint16_t field, const char *text);
+struct rep_value rig_int(uint16_t field, int64_t i);
+/* A local write, kind 0: a case; what its reply says. */
+int rig_write(struct rig *r, struct rep_write write);
 
 void rig_cert(struct rig *r, const struct rig_party *p);
 void rig_logdef(struct rig *r, uint32_t h, struct tr_log_id id);

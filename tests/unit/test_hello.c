@@ -7,22 +7,6 @@
 #include "proto/err.h"
 #include "tests/lib/rig.h"
 
-static uint64_t bad(const struct rig *r)
-{
-	struct rep_self self;
-
-	rep_inspect_self(r->node, &self);
-	return self.bad_frames;
-}
-
-static void begin(struct rig *r, enum rig_who self, enum rig_who peer)
-{
-	rig_begin(r, self);
-	rig_connect(r, peer);
-	assert_int_equal(rig_state(r, peer), REP_LINK_LIVE);
-	assert_int_equal(bad(r), 0);
-}
-
 static void hello(struct rig *r, Terrace__Hello *h, uint32_t n)
 {
 	Terrace__Msg msg = TERRACE__MSG__INIT;
@@ -66,7 +50,7 @@ static void every_hello_gets_its_verdict(void **state)
 		Terrace__Hello h;
 		const Terrace__Welcome *w;
 
-		begin(&r, RIG_TOP, RIG_STREET);
+		rig_begin_live(&r, RIG_TOP, RIG_STREET);
 		h = good_hello(&r);
 		h.proto_min = rows[i].proto_min;
 		h.proto_max = rows[i].proto_max;
@@ -91,7 +75,7 @@ static void a_hello_that_is_none_gets_no_word(void **state)
 	unsigned before;
 
 	(void)state;
-	begin(&r, RIG_TOP, RIG_STREET);
+	rig_begin_live(&r, RIG_TOP, RIG_STREET);
 	before = r.frames[TERRACE__MSG__M_WELCOME];
 	h = good_hello(&r);
 	hello(&r, &h, 2);
@@ -204,7 +188,7 @@ static void a_welcome_that_is_none_is_refused(void **state)
 		w.beat_s = i == 3 ? 9 : 4000;
 		w.head_ctr = i == 3 ? UINT32_MAX : 3;
 		welcome(&r, &w, session);
-		assert_int_equal(bad(&r), i != 3);
+		assert_int_equal(rig_bad_frames(&r), i != 3);
 		assert_int_equal(rig_state(&r, RIG_TOP), i == 3 ? REP_LINK_COMPARE : REP_LINK_HELLO_SENT);
 		welcome(&r, &w, session); /* twice */
 		assert_int_equal(r.rc, 0);
@@ -234,13 +218,13 @@ static void why_a_connection_ended_is_kept(void **state)
 		struct rep_event down = {.kind = REP_EV_LINK_DOWN, .link = 100 + RIG_STREET, .down = rows[i].down};
 		struct rig r;
 
-		begin(&r, RIG_TOP, RIG_STREET);
+		rig_begin_live(&r, RIG_TOP, RIG_STREET);
 		rig_step(&r, &down);
 		assert_int_equal(rig_state(&r, RIG_STREET), REP_LINK_OFF);
 		assert_string_equal(link_of(&r, RIG_STREET).last_error, rows[i].why);
-		assert_int_equal(bad(&r), rows[i].bad);
+		assert_int_equal(rig_bad_frames(&r), rows[i].bad);
 		rig_step(&r, &down); /* it is gone already */
-		assert_int_equal(bad(&r), rows[i].bad);
+		assert_int_equal(rig_bad_frames(&r), rows[i].bad);
 		rig_end(&r);
 	}
 }
@@ -273,7 +257,7 @@ static void who_is_paused_is_told(void **state)
 	Terrace__Hello h;
 
 	(void)state;
-	begin(&r, RIG_TOP, RIG_STREET);
+	rig_begin_live(&r, RIG_TOP, RIG_STREET);
 	pause.peer = r.party[RIG_STREET].nid;
 	rig_step(&r, &pause);
 	assert_int_not_equal(rig_state(&r, RIG_STREET), REP_LINK_LIVE);
@@ -296,7 +280,7 @@ static void an_old_pin_is_renewed(void **state)
 	unsigned certs;
 
 	(void)state;
-	begin(&r, RIG_TOP, RIG_STREET);
+	rig_begin_live(&r, RIG_TOP, RIG_STREET);
 	h = good_hello(&r);
 	h.parent_serial = 0;
 	h.credit = 16 * 1024;

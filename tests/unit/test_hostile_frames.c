@@ -8,22 +8,6 @@
 #include "replication/node.h"
 #include "tests/lib/rig.h"
 
-static uint64_t bad(const struct rig *r)
-{
-	struct rep_self self;
-
-	rep_inspect_self(r->node, &self);
-	return self.bad_frames;
-}
-
-static void begin(struct rig *r, enum rig_who self, enum rig_who peer)
-{
-	rig_begin(r, self);
-	rig_connect(r, peer);
-	assert_int_equal(rig_state(r, peer), REP_LINK_LIVE);
-	assert_int_equal(bad(r), 0);
-}
-
 /* Also the empty ones, which no answer lists. */
 static size_t logs_of(const struct rig *r)
 {
@@ -54,13 +38,13 @@ static void a_log_outside_of_its_place_is_not_made(void **state)
 		struct rig r;
 		size_t logs;
 
-		begin(&r, RIG_TOP, RIG_STREET);
+		rig_begin_live(&r, RIG_TOP, RIG_STREET);
 		for (int k = 0; k < RIG_PARTIES; k++)
 			nid[k] = r.party[k].nid;
 		logs = logs_of(&r);
 		rig_logdef(&r, rows[i].h, (struct tr_log_id){nid[rows[i].author], rows[i].inc, nid[rows[i].scope], (uint8_t)rows[i].lane});
 		rig_wait(&r, 1); /* the commit: what it said is heard */
-		assert_int_equal(bad(&r), 1);
+		assert_int_equal(rig_bad_frames(&r), 1);
 		assert_int_equal(r.traces[REP_TRACE_SEG_SCOPE], rows[i].is_scope);
 		assert_int_equal(logs_of(&r), logs);
 		rig_end(&r);
@@ -74,13 +58,13 @@ static void a_handle_stands_for_one_log(void **state)
 	size_t logs;
 
 	(void)state;
-	begin(&r, RIG_TOP, RIG_STREET);
+	rig_begin_live(&r, RIG_TOP, RIG_STREET);
 	street = r.party[RIG_STREET].nid;
 	logs = logs_of(&r);
 	rig_logdef(&r, 1, (struct tr_log_id){street, 5, street, TR_LANE_R});
-	assert_int_equal(bad(&r), 0);
+	assert_int_equal(rig_bad_frames(&r), 0);
 	rig_logdef(&r, 1, (struct tr_log_id){street, 6, street, TR_LANE_R});
-	assert_int_equal(bad(&r), 1);
+	assert_int_equal(rig_bad_frames(&r), 1);
 	assert_int_equal(logs_of(&r), logs + 1);
 	assert_int_equal(rig_state(&r, RIG_STREET), REP_LINK_LIVE);
 	rig_end(&r);
@@ -115,15 +99,15 @@ static void logs_wait_for_their_unit(void **state)
 	size_t logs;
 
 	(void)state;
-	begin(&r, RIG_TOP, RIG_STREET);
+	rig_begin_live(&r, RIG_TOP, RIG_STREET);
 	street = r.party[RIG_STREET].nid;
 	logs = logs_of(&r);
 	rig_logdef(&r, 1, (struct tr_log_id){street, 5, unit, TR_LANE_R});
 	rig_logdef(&r, 2, (struct tr_log_id){r.party[RIG_OTHER].nid, 5, unit, TR_LANE_R}); /* nobody over it */
 	rig_logdef(&r, 3, (struct tr_log_id){street, 5, {4712}, TR_LANE_R});               /* for ever */
-	assert_int_equal(bad(&r), 0);
+	assert_int_equal(rig_bad_frames(&r), 0);
 	rig_logdef(&r, 1, (struct tr_log_id){street, 6, unit, TR_LANE_R});
-	assert_int_equal(bad(&r), 1);
+	assert_int_equal(rig_bad_frames(&r), 1);
 	assert_int_equal(logs_of(&r), logs);
 	declare(&r, unit, "110101/001/09");
 	assert_int_equal(logs_of(&r), logs + 1);
@@ -214,7 +198,7 @@ static void a_segment_that_is_none_changes_nothing(void **state)
 		struct rep_unit_info unit;
 		size_t rows;
 
-		begin(&r, RIG_TOP, RIG_STREET);
+		rig_begin_live(&r, RIG_TOP, RIG_STREET);
 		street = r.party[RIG_STREET].nid;
 		rig_logdef(&r, 1, (struct tr_log_id){street, 5, street, TR_LANE_R});
 		rig_logdef(&r, 2, (struct tr_log_id){r.party[RIG_TOP].nid, 5, street, TR_LANE_R});
@@ -222,7 +206,7 @@ static void a_segment_that_is_none_changes_nothing(void **state)
 		rows = memview_rows(r.mv, REP_T_SEG);
 		send_spoilt(&r, (enum spoil)how);
 		if (how != SERIAL) /* ... whose certificate may come */
-			assert_int_equal(bad(&r), 1);
+			assert_int_equal(rig_bad_frames(&r), 1);
 		assert_int_equal(r.rc, 0);
 		assert_int_equal(memview_rows(r.mv, REP_T_SEG), rows);
 		assert_true(rep_unit_get(r.node, street, &unit));
@@ -252,11 +236,11 @@ static void certificates_are_given_within_reach(void **state)
 	unsigned certs;
 
 	(void)state;
-	begin(&r, RIG_TOP, RIG_STREET);
+	rig_begin_live(&r, RIG_TOP, RIG_STREET);
 	need(&r, 99, r.party[RIG_STREET].nid.v, 1);
 	need(&r, TR_NEED_CERT, 4711, 1);
 	need(&r, TR_NEED_CERT, r.party[RIG_OTHER].nid.v, 1);
-	assert_int_equal(bad(&r), 3);
+	assert_int_equal(rig_bad_frames(&r), 3);
 	certs = r.frames[TERRACE__MSG__M_CERT];
 	need(&r, TR_NEED_CERT, r.party[RIG_TOP].nid.v, 0); /* the newest; again, though it was sent before */
 	assert_int_equal(r.frames[TERRACE__MSG__M_CERT], certs + 1);
@@ -264,7 +248,7 @@ static void certificates_are_given_within_reach(void **state)
 	assert_int_equal(r.frames[TERRACE__MSG__M_CERT], certs + 2);
 	need(&r, TR_NEED_CERT, r.party[RIG_STREET].nid.v, 7); /* there is none */
 	assert_int_equal(r.frames[TERRACE__MSG__M_CERT], certs + 2);
-	assert_int_equal(bad(&r), 3);
+	assert_int_equal(rig_bad_frames(&r), 3);
 	rig_end(&r);
 }
 
@@ -282,7 +266,7 @@ static void frames_of_other_moments_are_refused(void **state)
 		Terrace__EnrollOk ok = TERRACE__ENROLL_OK__INIT;
 		uint8_t fd[16] = {0};
 
-		begin(&r, RIG_TOP, RIG_STREET);
+		rig_begin_live(&r, RIG_TOP, RIG_STREET);
 		w.verdict = TR_VERDICT_OK;
 		w.proto = 1;
 		w.fd = (ProtobufCBinaryData){sizeof(fd), fd};
@@ -292,7 +276,7 @@ static void frames_of_other_moments_are_refused(void **state)
 		else
 			msg.enrollok = &ok;
 		rig_send(&r, &msg);
-		assert_int_equal(bad(&r), 1);
+		assert_int_equal(rig_bad_frames(&r), 1);
 		assert_int_equal(r.rc, 0);
 		rig_end(&r);
 	}
@@ -305,11 +289,11 @@ static void evidence_goes_up_only(void **state)
 	struct rig r;
 
 	(void)state;
-	begin(&r, RIG_STREET, RIG_TOP);
+	rig_begin_live(&r, RIG_STREET, RIG_TOP);
 	msg.m_case = TERRACE__MSG__M_EVIDENCE;
 	msg.evidence = &ev;
 	rig_send(&r, &msg);
-	assert_int_equal(bad(&r), 1);
+	assert_int_equal(rig_bad_frames(&r), 1);
 	rig_end(&r);
 }
 
@@ -322,7 +306,7 @@ static void a_session_ends_with_a_word(void **state)
 	uint32_t n;
 
 	(void)state;
-	begin(&r, RIG_TOP, RIG_STREET);
+	rig_begin_live(&r, RIG_TOP, RIG_STREET);
 	n = r.n;
 	r.session++; /* another one */
 	msg.m_case = TERRACE__MSG__M_PING;
@@ -375,7 +359,7 @@ static void a_summary_speaks_of_units_below(void **state)
 	const struct rig_party *leaf;
 
 	(void)state;
-	begin(&r, RIG_TOP, RIG_STREET);
+	rig_begin_live(&r, RIG_TOP, RIG_STREET);
 	leaf = &r.party[RIG_LEAF];
 	rig_cert(&r, leaf);
 	summary(&r, (struct tr_nid){4711}, TR_PEER_UP, 3);
@@ -391,12 +375,12 @@ static void a_summary_speaks_of_units_below(void **state)
 	summary(&r, leaf->nid, TR_PEER_UP, 63); /* too long: none */
 	assert_true(rep_unit_get(r.node, leaf->nid, &info));
 	assert_string_equal(info.version, "");
-	assert_int_equal(bad(&r), 0);
+	assert_int_equal(rig_bad_frames(&r), 0);
 	summary(&r, leaf->nid, TR_PEER_REFUSED + 1, 3);
 	assert_true(rep_unit_get(r.node, leaf->nid, &info));
 	assert_int_equal(info.state, TR_PEER_UP);
 	rig_end(&r);
-	begin(&r, RIG_STREET, RIG_TOP); /* from above: not listened to */
+	rig_begin_live(&r, RIG_STREET, RIG_TOP); /* from above: not listened to */
 	summary(&r, r.party[RIG_LEAF].nid, TR_PEER_UP, 3);
 	if (rep_unit_get(r.node, r.party[RIG_LEAF].nid, &info))
 		assert_int_not_equal(info.waiting, 42);
@@ -443,14 +427,14 @@ static void a_receipt_that_is_none_is_refused(void **state)
 		struct tr_nid top, street, leaf = {4711};
 		struct rig r;
 
-		begin(&r, RIG_STREET, RIG_TOP);
+		rig_begin_live(&r, RIG_STREET, RIG_TOP);
 		top = r.party[RIG_TOP].nid;
 		street = r.party[RIG_STREET].nid;
 		rig_logdef(&r, 1, (struct tr_log_id){top, 5, street, TR_LANE_R});
 		rig_logdef(&r, 2, (struct tr_log_id){top, 5, top, TR_LANE_P});
 		receipt(&r, r.party[rows[i].issuer].nid, rows[i].scope == RIG_LEAF ? leaf : r.party[rows[i].scope].nid, rows[i].sig,
 		    rows[i].log, rows[i].ctr);
-		assert_int_equal(bad(&r), rows[i].is_bad);
+		assert_int_equal(rig_bad_frames(&r), rows[i].is_bad);
 		assert_int_equal(r.traces[REP_TRACE_RECEIPT_BAD], rows[i].said);
 		assert_int_equal(memview_rows(r.mv, REP_T_RCPT), 0);
 		rig_end(&r);

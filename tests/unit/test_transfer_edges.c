@@ -18,37 +18,17 @@ static struct tr_bytes text(const char *t)
 	return (struct tr_bytes){(const uint8_t *)t, strlen(t)};
 }
 
-static struct rep_value val(uint16_t field, const char *t)
-{
-	return (struct rep_value){field, TR_ACT_SET, REP_VALUE_TEXT, 0, text(t)};
-}
-
-static struct rep_value num(uint16_t field, int64_t i)
-{
-	return (struct rep_value){field, TR_ACT_SET, REP_VALUE_INT, i, {NULL, 0}};
-}
-
-static int put(struct rig *r, struct rep_write w)
-{
-	struct rep_event event = {.kind = REP_EV_WRITE, .write = &w};
-
-	w.kind = w.kind != 0 ? w.kind : TR_KIND_CASE;
-	rig_step(r, &event);
-	assert_int_equal(r->rc, 0);
-	return r->reply.rc;
-}
-
 static int edit(struct rig *r, const struct tr_rec_id *id, struct rep_value v, const char *actor)
 {
-	return put(r, (struct rep_write){.has_id = true, .id = *id, .must_exist = true, .values = &v, .value_count = 1,
+	return rig_write(r, (struct rep_write){.has_id = true, .id = *id, .must_exist = true, .values = &v, .value_count = 1,
 			  .actor = text(actor)});
 }
 
 static int transfer(struct rig *r, const struct tr_rec_id *id, struct tr_nid to)
 {
-	struct rep_value reason = val(REASON, "across the road");
+	struct rep_value reason = rig_text(REASON, "across the road");
 
-	return put(r, (struct rep_write){.has_id = true, .id = *id, .must_exist = true, .move_to = to, .values = &reason,
+	return rig_write(r, (struct rep_write){.has_id = true, .id = *id, .must_exist = true, .move_to = to, .values = &reason,
 			  .value_count = 1, .actor = text("chen")});
 }
 
@@ -74,12 +54,12 @@ static size_t rows_of(struct rig *r, const struct tr_rec_id *id, uint16_t field,
 
 static struct tr_rec_id begin(struct rig *r)
 {
-	struct rep_value title = val(TITLE, "a pothole");
+	struct rep_value title = rig_text(TITLE, "a pothole");
 
 	rig_begin(r, RIG_TOP);
 	rig_connect(r, RIG_STREET);
 	rig_cert(r, &r->party[RIG_LEAF]);
-	assert_int_equal(put(r, (struct rep_write){.home = r->party[RIG_LEAF].nid, .values = &title, .value_count = 1}), 0);
+	assert_int_equal(rig_write(r, (struct rep_write){.home = r->party[RIG_LEAF].nid, .values = &title, .value_count = 1}), 0);
 	return r->reply.id;
 }
 
@@ -99,7 +79,7 @@ static void the_newest_notes_go_along(void **state)
 		memset(words, 'n', rows[i].size);
 		words[rows[i].size] = '\0';
 		for (size_t n = 0; n < rows[i].notes; n++) {
-			struct rep_value note = val(NOTES, words);
+			struct rep_value note = rig_text(NOTES, words);
 
 			note.act = TR_ACT_ADD;
 			words[0] = (char)('A' + n);
@@ -126,12 +106,12 @@ static void campaigns_and_visits_go_along(void **state)
 	for (char c = 'a'; c < 'a' + 26; c++)
 		for (int twice = 0; twice < 2; twice++) {
 			char name[3] = {c, (char)('0' + twice), '\0'};
-			struct rep_value v = val(CAMPAIGN, name);
+			struct rep_value v = rig_text(CAMPAIGN, name);
 
 			v.act = TR_ACT_ADD;
 			assert_int_equal(edit(&r, &id, v, ""), 0);
 		}
-	assert_int_equal(edit(&r, &id, num(VISITS, 3), ""), 0);
+	assert_int_equal(edit(&r, &id, rig_int(VISITS, 3), ""), 0);
 	assert_int_equal(transfer(&r, &id, r.party[RIG_OTHER].nid), 0);
 	copy = r.reply.id;
 	assert_int_equal(rows_of(&r, &copy, CAMPAIGN, &row), 32);
@@ -154,11 +134,11 @@ static void only_who_stands_over_the_new_home_goes_along(void **state)
 		assert_true(r.party[RIG_TOP].nid.v < r.party[RIG_STREET].nid.v);
 		wire_put_be64(units, r.party[RIG_TOP].nid.v);
 		wire_put_be64(units + 8, r.party[RIG_STREET].nid.v);
-		values[0] = num(RESPONSIBLE, (int64_t)r.party[both ? RIG_TOP : RIG_STREET].nid.v);
+		values[0] = rig_int(RESPONSIBLE, (int64_t)r.party[both ? RIG_TOP : RIG_STREET].nid.v);
 		values[1] = (struct rep_value){SUPPORT, TR_ACT_SET, REP_VALUE_BYTES, 0, {units + (both ? 0 : 8), both ? 16 : 8}};
-		values[2] = val(ASSIGNEE, "li");
-		values[3] = num(DUE_AT, INT64_C(1795484520000));
-		assert_int_equal(put(&r, (struct rep_write){.has_id = true, .id = id, .values = values, .value_count = 4}), 0);
+		values[2] = rig_text(ASSIGNEE, "li");
+		values[3] = rig_int(DUE_AT, INT64_C(1795484520000));
+		assert_int_equal(rig_write(&r, (struct rep_write){.has_id = true, .id = id, .values = values, .value_count = 4}), 0);
 		assert_int_equal(transfer(&r, &id, r.party[RIG_OTHER].nid), 0);
 		copy = r.reply.id;
 		v = rep_record_value(load(&r, &copy), SUPPORT);
@@ -181,29 +161,29 @@ static void only_who_stands_over_the_new_home_goes_along(void **state)
 static void a_suspension_without_an_end_goes_along(void **state)
 {
 	static const int64_t bad[] = {REP_CASE_CLOSED, REP_CASE_VOIDED, REP_CASE_MOVED};
-	struct rep_value suspended = num(STATUS, REP_CASE_SUSPENDED);
+	struct rep_value suspended = rig_int(STATUS, REP_CASE_SUSPENDED);
 	struct rig r;
 	struct tr_rec_id id = begin(&r), copy;
 
 	(void)state;
-	assert_int_equal(put(&r, (struct rep_write){.has_id = true, .id = id, .flags = TR_OPF_IMPORTED, .values = &suspended,
+	assert_int_equal(rig_write(&r, (struct rep_write){.has_id = true, .id = id, .flags = TR_OPF_IMPORTED, .values = &suspended,
 			     .value_count = 1}), 0);
 	assert_int_equal(transfer(&r, &id, r.party[RIG_OTHER].nid), 0);
 	copy = r.reply.id;
 	assert_int_equal(rep_record_status(load(&r, &copy)), REP_CASE_SUSPENDED);
 	assert_int_equal(load(&r, &copy)->step_count, 1);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_int_equal(edit(&r, &copy, num(STATUS, bad[i]), "li"), TR_E_STEP);
-	assert_int_equal(edit(&r, &copy, num(STATUS, REP_CASE_DISPATCHED), "li"), 0);
+		assert_int_equal(edit(&r, &copy, rig_int(STATUS, bad[i]), "li"), TR_E_STEP);
+	assert_int_equal(edit(&r, &copy, rig_int(STATUS, REP_CASE_DISPATCHED), "li"), 0);
 	rig_end(&r);
 }
 
 static int step(struct rig *r, const struct tr_rec_id *id, uint8_t status, const char *actor)
 {
-	struct rep_value values[3] = {num(STATUS, status), num(AT, 0), val(REASON, "no")};
+	struct rep_value values[3] = {rig_int(STATUS, status), rig_int(AT, 0), rig_text(REASON, "no")};
 
 	values[1].i = r->wall_ms += 1000;
-	return put(r, (struct rep_write){.has_id = true, .id = *id, .must_exist = true, .values = values,
+	return rig_write(r, (struct rep_write){.has_id = true, .id = *id, .must_exist = true, .values = values,
 			  .value_count = status == REP_CASE_REWORK ? 3 : 2,
 			  .actor = text(actor)});
 }
@@ -278,34 +258,34 @@ static void too_many_handlers_keep_it_where_it_is(void **state)
 
 static void a_move_on_top_of_something_else_is_refused(void **state)
 {
-	struct rep_value reason = val(REASON, "across the road");
+	struct rep_value reason = rig_text(REASON, "across the road");
 	struct rig r;
 	struct tr_rec_id id = begin(&r);
 	struct rep_write w = {.has_id = true, .id = id, .must_exist = true, .move_to = r.party[RIG_OTHER].nid, .values = &reason,
 	    .value_count = 1, .has_version = true, .if_version = 7};
 
 	(void)state;
-	assert_int_equal(put(&r, w), TR_E_VERSION);
+	assert_int_equal(rig_write(&r, w), TR_E_VERSION);
 	assert_int_equal(r.reply.version, load(&r, &id)->version);
 	w.move_to = r.party[RIG_LEAF].nid;
 	w.if_version = load(&r, &id)->version;
-	assert_int_equal(put(&r, w), TR_E_HOME);
+	assert_int_equal(rig_write(&r, w), TR_E_HOME);
 	w.move_to = r.party[RIG_OTHER].nid;
-	assert_int_equal(put(&r, w), 0);
+	assert_int_equal(rig_write(&r, w), 0);
 	rig_end(&r);
 }
 
 static void no_case_goes_to_a_closed_unit(void **state)
 {
-	struct rep_value why = val(8, "two villages became one"), title = val(TITLE, "another");
+	struct rep_value why = rig_text(8, "two villages became one"), title = rig_text(TITLE, "another");
 	struct rig r;
 	struct tr_rec_id id;
 
 	(void)state;
 	(void)begin(&r);
-	assert_int_equal(put(&r, (struct rep_write){.home = r.party[RIG_OTHER].nid, .values = &title, .value_count = 1}), 0);
+	assert_int_equal(rig_write(&r, (struct rep_write){.home = r.party[RIG_OTHER].nid, .values = &title, .value_count = 1}), 0);
 	id = r.reply.id;
-	assert_int_equal(put(&r, (struct rep_write){.kind = TR_KIND_UNIT, .home = r.party[RIG_LEAF].nid,
+	assert_int_equal(rig_write(&r, (struct rep_write){.kind = TR_KIND_UNIT, .home = r.party[RIG_LEAF].nid,
 			     .move_to = r.party[RIG_OTHER].nid, .values = &why, .value_count = 1}), 0);
 	assert_int_equal(transfer(&r, &id, r.party[RIG_LEAF].nid), TR_E_SUCCEEDED);
 	assert_string_equal(r.reply.moved_path, r.party[RIG_OTHER].cert.unit);
@@ -316,7 +296,7 @@ static void no_case_goes_to_a_closed_unit(void **state)
 static void a_unit_is_closed_with_a_reason_by_one_above(void **state)
 {
 	static char actor[TR_ACTOR_MAX + 2];
-	struct rep_value why = val(8, "two villages became one"), number = num(8, 1);
+	struct rep_value why = rig_text(8, "two villages became one"), number = rig_int(8, 1);
 	struct rig r;
 	struct rep_write w = {.kind = TR_KIND_UNIT, .values = &why, .value_count = 1};
 
@@ -324,26 +304,26 @@ static void a_unit_is_closed_with_a_reason_by_one_above(void **state)
 	(void)begin(&r);
 	w.home = r.party[RIG_LEAF].nid;
 	w.move_to = (struct tr_nid){4711};
-	assert_int_equal(put(&r, w), TR_E_NOUNIT);
+	assert_int_equal(rig_write(&r, w), TR_E_NOUNIT);
 	w.home = (struct tr_nid){4711};
 	w.move_to = r.party[RIG_LEAF].nid;
-	assert_int_equal(put(&r, w), TR_E_NOUNIT);
+	assert_int_equal(rig_write(&r, w), TR_E_NOUNIT);
 	assert_int_equal(r.reply.unit.v, 4711);
 	w.home = r.party[RIG_TOP].nid;
-	assert_int_equal(put(&r, w), TR_E_SCOPE);
+	assert_int_equal(rig_write(&r, w), TR_E_SCOPE);
 	w.home = r.party[RIG_OTHER].nid;
 	w.move_to = r.party[RIG_LEAF].nid;
 	w.value_count = 0;
-	assert_int_equal(put(&r, w), TR_E_INPUT);
+	assert_int_equal(rig_write(&r, w), TR_E_INPUT);
 	w.value_count = 1;
 	w.values = &number;
-	assert_int_equal(put(&r, w), TR_E_INPUT);
+	assert_int_equal(rig_write(&r, w), TR_E_INPUT);
 	w.values = &why;
 	memset(actor, 'a', TR_ACTOR_MAX + 1);
 	w.actor = text(actor);
-	assert_int_equal(put(&r, w), TR_E_INPUT);
+	assert_int_equal(rig_write(&r, w), TR_E_INPUT);
 	w.actor.size--;
-	assert_int_equal(put(&r, w), 0);
+	assert_int_equal(rig_write(&r, w), 0);
 	assert_int_equal(rig_restart(&r), 0);
 	for (int i = 0; i < 4; i++)
 		rig_wait(&r, 30);
@@ -352,7 +332,7 @@ static void a_unit_is_closed_with_a_reason_by_one_above(void **state)
 	w.home = r.party[RIG_LEAF].nid;
 	w.move_to = r.party[RIG_OTHER].nid;
 	w.actor.size = 0;
-	assert_int_equal(put(&r, w), TR_E_SUCCEEDED);
+	assert_int_equal(rig_write(&r, w), TR_E_SUCCEEDED);
 	rig_end(&r);
 }
 
@@ -394,13 +374,13 @@ static void begin_street(struct street *s, struct rig *r)
 	*s = (struct street){.r = r, .id = {{1, 0x9f, 7}}, .copy = {{1, 0x9f, 8}}};
 	(void)begin(r);
 	op = (struct rep_op){.kind = TR_OP_CREATE, .has_body = true, .type = TR_KIND_UNIT, .rec = {{7, 1}}, .value_count = 4};
-	op.values[0] = num(1, UNIT_NID);
-	op.values[1] = val(2, UNIT_PATH);
-	op.values[2] = num(3, 1);
-	op.values[3] = val(4, "a new place");
+	op.values[0] = rig_int(1, UNIT_NID);
+	op.values[1] = rig_text(2, UNIT_PATH);
+	op.values[2] = rig_int(3, 1);
+	op.values[3] = rig_text(4, "a new place");
 	send(r, 1, r->party[RIG_STREET].nid, TR_LANE_X, 1, &op, (struct tr_hash){{0}});
 	op = (struct rep_op){.kind = TR_OP_CREATE, .has_body = true, .type = TR_KIND_CASE, .rec = s->id, .value_count = 1};
-	op.values[0] = val(TITLE, "a pothole");
+	op.values[0] = rig_text(TITLE, "a pothole");
 	s->hash = send(r, 2, r->party[RIG_LEAF].nid, TR_LANE_R, 1, &op, (struct tr_hash){{0}});
 }
 
@@ -410,11 +390,11 @@ static void street_moves(struct street *s)
 	static struct rep_op op;
 
 	op = (struct rep_op){.kind = TR_OP_TRANSFER, .has_body = true, .type = TR_KIND_CASE, .rec = s->id, .value_count = 5};
-	op.values[0] = num(STATUS, REP_CASE_MOVED);
+	op.values[0] = rig_int(STATUS, REP_CASE_MOVED);
 	op.values[1] = (struct rep_value){MOVED_TO, TR_ACT_SET, REP_VALUE_BYTES, 0, {s->copy.b, 16}};
-	op.values[2] = num(MOVED_UNIT, UNIT_NID);
-	op.values[3] = val(MOVED_PATH, UNIT_PATH);
-	op.values[4] = val(REASON, "next door");
+	op.values[2] = rig_int(MOVED_UNIT, UNIT_NID);
+	op.values[3] = rig_text(MOVED_PATH, UNIT_PATH);
+	op.values[4] = rig_text(REASON, "next door");
 	s->hash = send(s->r, 2, s->r->party[RIG_LEAF].nid, TR_LANE_R, 2, &op, s->hash);
 }
 
@@ -423,12 +403,12 @@ static void street_copies(struct street *s)
 	static struct rep_op op;
 
 	op = (struct rep_op){.kind = TR_OP_CREATE, .has_body = true, .type = TR_KIND_CASE, .rec = s->copy, .value_count = 6};
-	op.values[0] = val(TITLE, "a pothole");
-	op.values[1] = num(STATUS, REP_CASE_REPORTED);
-	op.values[2] = num(AT, INT64_C(1790000000000));
+	op.values[0] = rig_text(TITLE, "a pothole");
+	op.values[1] = rig_int(STATUS, REP_CASE_REPORTED);
+	op.values[2] = rig_int(AT, INT64_C(1790000000000));
 	op.values[3] = (struct rep_value){MOVED_FROM, TR_ACT_SET, REP_VALUE_BYTES, 0, {s->id.b, 16}};
-	op.values[4] = num(FROM_UNIT, (int64_t)s->r->party[RIG_LEAF].nid.v);
-	op.values[5] = val(FROM_PATH, s->r->party[RIG_LEAF].cert.unit);
+	op.values[4] = rig_int(FROM_UNIT, (int64_t)s->r->party[RIG_LEAF].nid.v);
+	op.values[5] = rig_text(FROM_PATH, s->r->party[RIG_LEAF].cert.unit);
 	send(s->r, 3, (struct tr_nid){UNIT_NID}, TR_LANE_R, 1, &op, (struct tr_hash){{0}});
 }
 
@@ -481,7 +461,7 @@ static int settle(struct rig *r, const struct tr_rec_id *id, const struct tr_rec
 	}
 	assert_int_equal(w.saw_count, 2);
 	assert_true(w.value_count > 0);
-	return put(r, w);
+	return rig_write(r, w);
 }
 
 /* Both went: what the other move made goes where the chosen one went. */
@@ -519,7 +499,7 @@ static void of_two_moves_one_remains(void **state)
 /* No late step brings it back, and nothing else of it is settled here any more. */
 static void only_a_move_settles_a_move(void **state)
 {
-	struct rep_value values[2] = {num(STATUS, REP_CASE_REPORTED), val(REASON, "it is ours")}, title = val(TITLE, "a hole");
+	struct rep_value values[2] = {rig_int(STATUS, REP_CASE_REPORTED), rig_text(REASON, "it is ours")}, title = rig_text(TITLE, "a hole");
 	struct rep_write w = {.has_id = true, .resolve_group = STATUS, .values = values, .value_count = 2};
 	struct tr_dot saw[2];
 	struct street s;
@@ -535,19 +515,19 @@ static void only_a_move_settles_a_move(void **state)
 		if (load(&r, &s.id)->steps[i].status == REP_CASE_MOVED)
 			saw[w.saw_count++] = load(&r, &s.id)->steps[i].dot;
 	assert_int_equal(w.saw_count, 2);
-	assert_int_equal(put(&r, w), TR_E_ELSEWHERE);
+	assert_int_equal(rig_write(&r, w), TR_E_ELSEWHERE);
 	assert_true(r.reply.unit.v != 0);
 	w.resolve_group = TITLE;
 	w.values = &title;
 	w.value_count = 1;
-	assert_int_equal(put(&r, w), TR_E_ELSEWHERE);
+	assert_int_equal(rig_write(&r, w), TR_E_ELSEWHERE);
 	rig_end(&r);
 }
 
 /* A copy that is done with stays as it is. */
 static void a_copy_that_is_closed_stays(void **state)
 {
-	struct rep_value values[2] = {num(STATUS, REP_CASE_VOIDED), val(REASON, "twice the same")};
+	struct rep_value values[2] = {rig_int(STATUS, REP_CASE_VOIDED), rig_text(REASON, "twice the same")};
 	struct tr_rec_id made;
 	struct street s;
 	struct rig r;
@@ -558,7 +538,7 @@ static void a_copy_that_is_closed_stays(void **state)
 	made = r.reply.id;
 	street_moves(&s);
 	street_copies(&s);
-	assert_int_equal(put(&r, (struct rep_write){.has_id = true, .id = made, .values = values, .value_count = 2}), 0);
+	assert_int_equal(rig_write(&r, (struct rep_write){.has_id = true, .id = made, .values = values, .value_count = 2}), 0);
 	assert_int_equal(settle(&r, &s.id, &s.copy), 0);
 	assert_int_equal(rep_record_status(load(&r, &made)), REP_CASE_VOIDED);
 	assert_int_equal(rep_record_status(load(&r, &s.copy)), REP_CASE_REPORTED);

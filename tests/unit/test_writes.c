@@ -10,32 +10,12 @@
 
 enum { SOURCE = 1, SOURCE_ID = 2, TITLE = 14, STATUS = 40, DIR_TITLE = 6, UNIT_TITLE = 4, POST = 10 };
 
-static struct rep_value val(uint16_t field, const char *t)
-{
-	return (struct rep_value){field, TR_ACT_SET, REP_VALUE_TEXT, 0, UNIT_TEXT(t)};
-}
-
-static struct rep_value num(uint16_t field, int64_t i)
-{
-	return (struct rep_value){field, TR_ACT_SET, REP_VALUE_INT, i, {NULL, 0}};
-}
-
-static int put(struct rig *r, struct rep_write w)
-{
-	struct rep_event event = {.kind = REP_EV_WRITE, .write = &w};
-
-	w.kind = w.kind != 0 ? w.kind : TR_KIND_CASE;
-	rig_step(r, &event);
-	assert_int_equal(r->rc, 0);
-	return r->reply.rc;
-}
-
 /* Refused, and no record and no op is there that was not before. */
 static void refused(struct rig *r, struct rep_write w, int rc)
 {
 	size_t recs = memview_rows(r->mv, REP_T_REC), ops = memview_rows(r->mv, REP_T_OPS), src = memview_rows(r->mv, REP_T_SRC);
 
-	assert_int_equal(put(r, w), rc);
+	assert_int_equal(rig_write(r, w), rc);
 	assert_int_equal(memview_rows(r->mv, REP_T_REC), recs);
 	assert_int_equal(memview_rows(r->mv, REP_T_OPS), ops);
 	assert_int_equal(memview_rows(r->mv, REP_T_SRC), src);
@@ -44,15 +24,15 @@ static void refused(struct rig *r, struct rep_write w, int rc)
 static void a_new_record_has_its_form(void **state)
 {
 	static struct rep_value many[TR_FIELDS_MAX + 1];
-	struct rep_value one = val(TITLE, "noise"), wrong[] = {num(SOURCE, 3), val(SOURCE_ID, "7"), val(TITLE, "noise")},
-			 by[] = {val(SOURCE, "hotline"), val(SOURCE_ID, "7"), val(TITLE, "noise")};
+	struct rep_value one = rig_text(TITLE, "noise"), wrong[] = {rig_int(SOURCE, 3), rig_text(SOURCE_ID, "7"), rig_text(TITLE, "noise")},
+			 by[] = {rig_text(SOURCE, "hotline"), rig_text(SOURCE_ID, "7"), rig_text(TITLE, "noise")};
 	struct tr_dot saw = {1, 1};
 	struct rig r;
 
 	(void)state;
 	rig_begin(&r, RIG_TOP);
 	for (size_t i = 0; i <= TR_FIELDS_MAX; i++)
-		many[i] = val(TITLE, "noise");
+		many[i] = rig_text(TITLE, "noise");
 	refused(&r, (struct rep_write){.values = many, .value_count = TR_FIELDS_MAX + 1}, TR_E_LIMIT);
 	refused(&r, (struct rep_write){.values = &one, .value_count = 1, .has_version = true}, TR_E_NOREC);
 	refused(&r, (struct rep_write){.values = &one, .value_count = 1, .resolve_group = TITLE, .saw = &saw, .saw_count = 1}, TR_E_NOREC);
@@ -61,12 +41,12 @@ static void a_new_record_has_its_form(void **state)
 	refused(&r, (struct rep_write){.values = by, .value_count = 3, .must_exist = true}, TR_E_NOREC);
 	refused(&r, (struct rep_write){.values = &one, .value_count = 1, .move_to = r.party[RIG_STREET].nid}, TR_E_NOREC);
 	refused(&r, (struct rep_write){.values = wrong, .value_count = 3}, TR_E_TYPE);
-	wrong[0] = val(SOURCE, "hotline");
-	wrong[1] = num(SOURCE_ID, 7);
+	wrong[0] = rig_text(SOURCE, "hotline");
+	wrong[1] = rig_int(SOURCE_ID, 7);
 	refused(&r, (struct rep_write){.values = wrong, .value_count = 3}, TR_E_TYPE);
-	assert_int_equal(put(&r, (struct rep_write){.values = by, .value_count = 3}), 0);
+	assert_int_equal(rig_write(&r, (struct rep_write){.values = by, .value_count = 3}), 0);
 	assert_true(r.reply.created);
-	assert_int_equal(put(&r, (struct rep_write){.values = by, .value_count = 3, .must_exist = true}), 0);
+	assert_int_equal(rig_write(&r, (struct rep_write){.values = by, .value_count = 3, .must_exist = true}), 0);
 	assert_true(r.reply.unchanged);
 	refused(&r, (struct rep_write){.values = by, .value_count = 3, .has_version = true, .if_version = 99}, TR_E_VERSION);
 	rig_end(&r);
@@ -76,21 +56,21 @@ static void a_new_record_has_its_form(void **state)
 static void an_edit_that_does_not_fit_an_op_is_refused(void **state)
 {
 	static struct rep_value many[TR_FIELDS_MAX];
-	struct rep_value all[] = {val(SOURCE, "hotline"), val(SOURCE_ID, "7"), val(TITLE, "noise"), val(10, "event"), val(11, "noise"),
-	    val(12, "night"), num(13, 3), num(20, 5), num(21, 6)};
+	struct rep_value all[] = {rig_text(SOURCE, "hotline"), rig_text(SOURCE_ID, "7"), rig_text(TITLE, "noise"), rig_text(10, "event"), rig_text(11, "noise"),
+	    rig_text(12, "night"), rig_int(13, 3), rig_int(20, 5), rig_int(21, 6)};
 	struct rig r;
 	size_t n = 0;
 
 	(void)state;
 	rig_begin(&r, RIG_TOP);
-	assert_int_equal(put(&r, (struct rep_write){.values = all, .value_count = 9}), 0);
-	many[n++] = val(10, "part");
-	many[n++] = num(20, 7);
+	assert_int_equal(rig_write(&r, (struct rep_write){.values = all, .value_count = 9}), 0);
+	many[n++] = rig_text(10, "part");
+	many[n++] = rig_int(20, 7);
 	while (n < TR_FIELDS_MAX - 3)
 		many[n++] = (struct rep_value){61, TR_ACT_ADD, REP_VALUE_TEXT, 0, UNIT_TEXT("a note")};
 	/* 43 notes, four of a class, two of a place */
 	refused(&r, (struct rep_write){.has_id = true, .id = r.reply.id, .values = many, .value_count = n}, TR_E_LIMIT);
-	assert_int_equal(put(&r, (struct rep_write){.has_id = true, .id = r.reply.id, .values = many, .value_count = n - 1}), 0);
+	assert_int_equal(rig_write(&r, (struct rep_write){.has_id = true, .id = r.reply.id, .values = many, .value_count = n - 1}), 0);
 	assert_false(r.reply.unchanged);
 	rig_end(&r);
 }
@@ -99,7 +79,7 @@ static void an_edit_that_does_not_fit_an_op_is_refused(void **state)
 static void a_count_adds_to_the_own_total(void **state)
 {
 	struct rep_value visits = {62, TR_ACT_SET, REP_VALUE_INT, 2, {NULL, 0}};
-	struct rep_value one = val(TITLE, "noise");
+	struct rep_value one = rig_text(TITLE, "noise");
 	struct rep_row_cursor cursor = {.started = false};
 	struct rep_row row;
 	struct rig r;
@@ -107,9 +87,9 @@ static void a_count_adds_to_the_own_total(void **state)
 
 	(void)state;
 	rig_begin(&r, RIG_TOP);
-	assert_int_equal(put(&r, (struct rep_write){.values = &one, .value_count = 1}), 0);
+	assert_int_equal(rig_write(&r, (struct rep_write){.values = &one, .value_count = 1}), 0);
 	for (int i = 0; i < 2; i++)
-		assert_int_equal(put(&r, (struct rep_write){.has_id = true, .id = r.reply.id, .values = &visits, .value_count = 1}), 0);
+		assert_int_equal(rig_write(&r, (struct rep_write){.has_id = true, .id = r.reply.id, .values = &visits, .value_count = 1}), 0);
 	while (rep_record_rows(&r.view, &r.reply.id, 62, &cursor, &row) == 0) {
 		assert_int_equal(row.i, 4);
 		rows++;
@@ -120,13 +100,13 @@ static void a_count_adds_to_the_own_total(void **state)
 
 static void the_kind_is_part_of_the_name(void **state)
 {
-	struct rep_value one = val(TITLE, "noise"), post = val(POST, "grid worker");
+	struct rep_value one = rig_text(TITLE, "noise"), post = rig_text(POST, "grid worker");
 	struct rig r;
 	struct tr_rec_id id;
 
 	(void)state;
 	rig_begin(&r, RIG_TOP);
-	assert_int_equal(put(&r, (struct rep_write){.values = &one, .value_count = 1}), 0);
+	assert_int_equal(rig_write(&r, (struct rep_write){.values = &one, .value_count = 1}), 0);
 	id = r.reply.id;
 	refused(&r, (struct rep_write){.kind = TR_KIND_STAFF, .has_id = true, .id = id, .must_exist = true, .values = &post,
 			.value_count = 1}, TR_E_NOREC);
@@ -138,7 +118,7 @@ static void a_directive_goes_down_to_those_who_are_there(void **state)
 {
 	static struct tr_nid many[TR_TARGETS_MAX + 1];
 	static struct rep_value values[TR_FIELDS_MAX];
-	struct rep_value title = val(DIR_TITLE, "clear the drains"), wrong = num(DIR_TITLE, 3);
+	struct rep_value title = rig_text(DIR_TITLE, "clear the drains"), wrong = rig_int(DIR_TITLE, 3);
 	struct tr_nid two[2];
 	struct rep_write w = {.kind = TR_KIND_DIRECTIVE, .values = &title, .value_count = 1, .targets = many, .target_count = 1};
 	struct rig r;
@@ -161,13 +141,13 @@ static void a_directive_goes_down_to_those_who_are_there(void **state)
 	w.values = &wrong;
 	refused(&r, w, TR_E_TYPE);
 	for (size_t i = 0; i < TR_FIELDS_MAX; i++)
-		values[i] = val(DIR_TITLE, "clear the drains");
+		values[i] = rig_text(DIR_TITLE, "clear the drains");
 	w.values = values;
 	w.value_count = TR_FIELDS_MAX;
-	assert_int_not_equal(put(&r, w), 0);
+	assert_int_not_equal(rig_write(&r, w), 0);
 	w.values = &title;
 	w.value_count = 1;
-	assert_int_equal(put(&r, w), 0);
+	assert_int_equal(rig_write(&r, w), 0);
 	assert_true(r.reply.created);
 	rig_end(&r);
 	rig_begin(&r, RIG_STREET); /* beside it */
@@ -175,7 +155,7 @@ static void a_directive_goes_down_to_those_who_are_there(void **state)
 	w.target_count = 1;
 	rig_connect(&r, RIG_TOP);
 	rig_cert(&r, &r.party[RIG_OTHER]);
-	assert_int_not_equal(put(&r, w), 0);
+	assert_int_not_equal(rig_write(&r, w), 0);
 	w.targets = &r.party[RIG_TOP].nid; /* above it */
 	refused(&r, w, TR_E_SCOPE);
 	rig_end(&r);
@@ -186,7 +166,7 @@ static void a_unit_is_renamed(void **state)
 {
 	struct rep_invite invite = {.ticket = 1, .code = "009", .title = "a new place", .expires_ms = INT64_C(1890000000000)};
 	struct rep_event event = {.kind = REP_EV_INVITE, .invite = &invite};
-	struct rep_value title = val(UNIT_TITLE, "an old place"), number = num(UNIT_TITLE, 4);
+	struct rep_value title = rig_text(UNIT_TITLE, "an old place"), number = rig_int(UNIT_TITLE, 4);
 	struct rep_write w = {.kind = TR_KIND_UNIT, .has_id = true, .must_exist = true, .values = &title, .value_count = 1};
 	struct rig r;
 	bool some = false;
@@ -200,9 +180,9 @@ static void a_unit_is_renamed(void **state)
 		some = true; /* the newest */
 	assert_true(some);
 	recs = memview_rows(r.mv, REP_T_REC);
-	assert_int_equal(put(&r, w), 0);
+	assert_int_equal(rig_write(&r, w), 0);
 	assert_int_equal(memview_rows(r.mv, REP_T_REC), recs + 1); /* of itself, in its own scope */
-	assert_int_equal(put(&r, w), 0);
+	assert_int_equal(rig_write(&r, w), 0);
 	assert_true(r.reply.unchanged);
 	w.values = &number;
 	refused(&r, w, TR_E_TYPE);
