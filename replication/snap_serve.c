@@ -396,7 +396,7 @@ static int put_records(struct rep_node *node, const struct rep_snap_serve *s, st
 {
 	struct rep_change_row after = {.table = REP_T_META};
 	struct rep_base_entry at = {.kind = 0};
-	uint8_t key[TR_SNAP_AT_MAX];
+	uint8_t key[TR_SNAP_AT_MAX] = {0}; /* gcc with the sanitizers does not see that a place is read first */
 	bool is_first = p->at_size == 1, is_within = p->at_size > 1 + sizeof(at.id);
 	int rc = 0;
 
