@@ -141,10 +141,14 @@ void rep_take_defs(struct rep_node *node, struct rep_link *link)
 		return; /* no unit was declared since */
 	link->defs_seen = node->order_count;
 	for (size_t i = 0; i < link->def_count; i++) {
+		int rc = 0;
+
 		if (is_undeclared(node, link->defs[i].id.scope))
 			link->defs[kept++] = link->defs[i];
-		else if (define(node, link, link->defs[i].h, &link->defs[i].id) != 0)
-			node->bad_frames++;
+		else
+			rc = define(node, link, link->defs[i].h, &link->defs[i].id);
+		if (!rep_node_broken(node, rc))
+			node->bad_frames += rc != 0;
 	}
 	link->def_count = kept;
 }
