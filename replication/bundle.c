@@ -141,10 +141,9 @@ static void write_state(struct rep_node *node, struct rep_link *link)
 		if (scope->receipt_ctr != 0 && link->way == REP_WAY_DOWN && rep_queue_in_reach(node, link, scope->nid))
 			rep_receipt_send(node, link, scope);
 	}
-	/* a machine that took the place of another: its child may know that one's key only, and not find it;
-	 * and its parent none, if that one is another too and the top node has not heard of this one's key */
-	if (link->way == REP_WAY_DOWN || !node->cert.registered)
-		rep_link_cert(node, link, node->cert.nid, node->cert.serial);
+	/* A machine that took the place of another: its child may know that one's key only, and not find it; its
+	 * parent none, if that one is another, too, or went back to before it issued this one: it would shut it out. */
+	rep_link_cert(node, link, node->cert.nid, node->cert.serial);
 	rep_compare_send_full(node, link, false);
 	if (link->way == REP_WAY_UP) {
 		uint32_t xseq[2 * (TR_LEVEL_MAX + 1)];

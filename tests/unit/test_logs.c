@@ -119,6 +119,47 @@ static int out_to(struct tr_nid peer, int rc)
 	return rep_bundle_export(r.node, &r.view, peer, (struct tr_wall_ms){r.wall_ms}, none, &rc);
 }
 
+static bool is_in(struct tr_bytes all, struct tr_bytes part)
+{
+	for (size_t i = 0; i + part.size <= all.size; i++)
+		if (memcmp(all.data + i, part.data, part.size) == 0)
+			return true;
+	return false;
+}
+
+struct wanted {
+	struct tr_bytes bytes;
+	unsigned seen;
+};
+
+static int look(void *ctx, struct tr_bytes msg)
+{
+	struct wanted *w = ctx;
+
+	w->seen += is_in(msg, w->bytes);
+	return 0;
+}
+
+/* Who reads it may have gone back to before it knew the key that wrote it, and shut its machine out. */
+static void a_stick_brings_its_writers_certificate(void **state)
+{
+	static const enum rig_who WRITER[] = {RIG_TOP, RIG_STREET}, READER[] = {RIG_STREET, RIG_TOP};
+
+	(void)state;
+	rig_end(&r);
+	for (size_t i = 0; i < 2; i++) {
+		struct wanted w = {{NULL, 0}, 0};
+
+		rig_begin(&r, WRITER[i]);
+		rig_connect(&r, READER[i]);
+		assert_int_equal(rep_cert_of(&r.view, r.party[WRITER[i]].nid, &w.bytes), 0);
+		assert_int_equal(rep_bundle_export(r.node, &r.view, r.party[READER[i]].nid, (struct tr_wall_ms){r.wall_ms}, look, &w), 0);
+		assert_int_equal(w.seen, 1);
+		if (i == 0)
+			rig_end(&r);
+	}
+}
+
 /* A stick goes to a unit above or below, and a writer that fails ends it. */
 static void a_stick_goes_up_or_down(void **state)
 {
@@ -160,6 +201,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    T(rows_of_logs_that_do_not_fit_are_damage),
 	    T(a_stick_goes_up_or_down),
+	    T(a_stick_brings_its_writers_certificate),
 	    T(a_node_without_its_parents_certificate_goes_on),
 	};
 
