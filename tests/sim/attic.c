@@ -8,6 +8,7 @@
 #include "proto/err.h"
 #include "proto/grow.h"
 #include "proto/wire.h"
+#include "replication/chain.h"
 
 #define KEY_SIZE 28 /* of a row of REP_T_OPS: record id, handle, sequence */
 
@@ -15,6 +16,7 @@ struct sim_attic_op {
 	struct tr_rec_id id;
 	struct tr_log_id log;
 	struct rep_cause cause; /* the dot's log is not of any host */
+	struct tr_hash seg;     /* of the segment that it was in; 0: it waited for one */
 	uint8_t *entry;
 	size_t size;
 };
@@ -24,12 +26,20 @@ static bool same(const struct tr_log_id *a, const struct tr_log_id *b)
 	return a->author.v == b->author.v && a->inc == b->inc && a->scope.v == b->scope.v && a->lane == b->lane;
 }
 
+static bool is_of(const struct sim_attic_op *op, const struct tr_hash *seg)
+{
+	static const struct tr_hash none;
+
+	return memcmp(&op->seg, &none, sizeof(none)) == 0 || memcmp(&op->seg, seg, sizeof(*seg)) == 0;
+}
+
 static bool knows(const struct sim_oracle *o, const struct tr_rec_id *id, const struct tr_log_id *log,
-    const struct rep_cause *cause)
+    const struct rep_cause *cause, const struct tr_hash *seg)
 {
 	for (size_t i = 0; i < o->attic_count; i++)
 		if (o->attic[i].cause.dot.seq == cause->dot.seq && same(&o->attic[i].log, log) &&
-		    o->attic[i].cause.hlc.v == cause->hlc.v && memcmp(&o->attic[i].id, id, sizeof(*id)) == 0)
+		    o->attic[i].cause.hlc.v == cause->hlc.v && memcmp(&o->attic[i].id, id, sizeof(*id)) == 0 &&
+		    is_of(&o->attic[i], seg))
 			return true;
 	return false;
 }
@@ -42,6 +52,7 @@ static void keep(struct sim_world *world, unsigned host, struct tr_bytes key)
 	struct sim_host *h = &world->host[host];
 	struct sim_oracle *o = world->oracle;
 	struct rep_ops_cursor cursor = {.started = true};
+	struct rep_chain_row row = {0};
 	struct rep_log_info log;
 	struct sim_attic_op *more;
 	struct tr_rec_id id;
@@ -57,14 +68,16 @@ static void keep(struct sim_world *world, unsigned host, struct tr_bytes key)
 	if (rep_record_op(h->node, &h->view, &id, &cursor, &op, &cause, &serial) != 0 ||
 	    memcmp(cursor.key, key.data, KEY_SIZE) != 0 || !rep_log_of(h->node, cause.dot.log, &log))
 		return;
-	if (knows(o, &id, &log.id, &cause))
+	if (cause.dot.seq <= log.seq && rep_chain_find(&h->view, log.handle, cause.dot.seq, &row) != 0)
+		return;
+	if (knows(o, &id, &log.id, &cause, &row.hash))
 		return;
 	size = rep_op_encode(&op, buffer, sizeof(buffer));
 	more = tr_grow(o->attic, o->attic_count, &o->attic_cap, sizeof(*more));
 	TR_ASSERT(size > 0 && more != NULL);
 	o->attic = more;
 	more = &o->attic[o->attic_count++];
-	*more = (struct sim_attic_op){.id = id, .log = log.id, .cause = cause, .size = size};
+	*more = (struct sim_attic_op){.id = id, .log = log.id, .cause = cause, .seg = row.hash, .size = size};
 	more->cause.seen = NULL;
 	more->cause.seen_count = 0;
 	more->cause.path = (struct tr_bytes){NULL, 0};
@@ -80,13 +93,16 @@ void sim_attic_free(struct sim_oracle *o)
 	free(o->attic);
 }
 
-/* The row that has it below its low; false: it was not dropped there. */
+/* The row that has it below its low; false: it was not dropped there.  A machine that was put back may
+ * have written something else at its place. */
 static bool is_dropped(struct sim_world *world, unsigned host, const struct sim_attic_op *op, uint32_t *handle)
 {
+	struct rep_chain_row row;
 	struct rep_log_info log;
 
 	for (size_t i = 0; rep_inspect_log(world->host[host].node, &i, &log);)
-		if (same(&log.id, &op->log) && op->cause.dot.seq > log.fork && op->cause.dot.seq <= log.low) {
+		if (same(&log.id, &op->log) && op->cause.dot.seq > log.fork && op->cause.dot.seq <= log.low &&
+		    rep_chain_find(&world->host[host].view, log.handle, op->cause.dot.seq, &row) == 0 && is_of(op, &row.hash)) {
 			*handle = log.handle;
 			return true;
 		}
