@@ -12,6 +12,7 @@
 #define KEY_MAX 80    /* of a row of REC, ROW, VIOLATION */
 #define COPY_MAX (ID_SIZE + 1 + KEY_MAX)
 #define KINDS 8
+#define LOST UINT64_MAX /* as a copy: of no floor, the record cannot be folded on */
 
 static const enum rep_table tables[] = {REP_T_REC, REP_T_ROW, REP_T_VIOLATION};
 
@@ -154,29 +155,6 @@ static void put_mark(struct rep_node *node, const struct tr_rec_id *id, const st
 	rep_node_put(node, REP_T_FLOOR, rep_bytes(id->b, ID_SIZE), rep_bytes(row, sizeof(row)));
 }
 
-void rep_floor_keep(struct rep_node *node, const struct tr_rec_id *id)
-{
-	struct walk w = {.view = node->raw, .to = node->view, .id = id, .is_copy = true};
-	const struct rep_base *base;
-	struct rep_floor floor;
-	int rc = rep_floor_find(node->view, id, &floor);
-
-	if (rc == TR_E_NOTFOUND || (rc == 0 && floor.copy != 0))
-		return;
-	base = rc == 0 ? rep_floor_base(node, &floor) : NULL;
-	if (rc == 0)
-		rc = base != NULL ? each_stored(&w) : TR_E_DAMAGED;
-	free(w.value);
-	if (rc == TR_E_DAMAGED)
-		return; /* that a row cannot be read stops nobody: the record is damaged, and found to be */
-	if (rc != 0) {
-		rep_node_fail(node, rc);
-		return;
-	}
-	floor.copy = base->number;
-	put_mark(node, id, &floor);
-}
-
 static void drop_copy(struct rep_node *node, const struct tr_rec_id *id)
 {
 	uint8_t at[COPY_MAX];
@@ -189,6 +167,33 @@ static void drop_copy(struct rep_node *node, const struct tr_rec_id *id)
 		memcpy(at, key.data, key.size);
 		rep_node_del(node, REP_T_FLOOR, rep_bytes(at, key.size));
 	}
+}
+
+void rep_floor_keep(struct rep_node *node, const struct tr_rec_id *id)
+{
+	struct walk w = {.view = node->raw, .to = node->view, .id = id, .is_copy = true};
+	const struct rep_base *base;
+	struct rep_floor floor;
+	int rc = rep_floor_find(node->view, id, &floor);
+
+	if (rc == TR_E_NOTFOUND || (rc == 0 && floor.copy != 0))
+		return;
+	if (rc != 0)
+		return; /* the mark is damaged, and found to be; or the node has failed */
+	base = rep_floor_base(node, &floor);
+	rc = base != NULL ? each_stored(&w) : TR_E_DAMAGED;
+	if (rc == TR_E_DAMAGED && base != NULL)
+		rc = each_stored(&w); /* the read may have failed, and not the row: what is not kept now is gone */
+	free(w.value);
+	if (rc != 0 && rc != TR_E_DAMAGED) {
+		rep_node_fail(node, rc);
+		return;
+	}
+	/* that a row cannot be read stops nobody: the record is damaged, and found to be */
+	if (rc == TR_E_DAMAGED)
+		drop_copy(node, id);
+	floor.copy = rc == 0 ? base->number : LOST;
+	put_mark(node, id, &floor);
 }
 
 void rep_floor_set(struct rep_node *node, const struct tr_rec_id *id, const struct rep_floor *floor,

@@ -19,7 +19,7 @@
 struct rep_floor {
 	struct tr_nid scope;  /* the domain whose ops it stands for */
 	uint8_t lane;
-	uint64_t copy;        /* number of the floor that the copied rows are of; 0: nothing is copied */
+	uint64_t copy;        /* number of the floor that the copied rows are of; 0: nothing is copied; UINT64_MAX: it could not be read */
 };
 
 /* 0; TR_E_NOTFOUND: all ops of the record are here; TR_E_DAMAGED, errors of get. */
