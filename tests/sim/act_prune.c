@@ -161,9 +161,8 @@ static struct receipted *receipt_of(struct pruned *p, const struct tr_log_id *id
 	return &p->receipt[p->count++];
 }
 
-static void on_frame(struct sim_world *world, unsigned host, uint32_t link, const Terrace__Msg *msg)
+static void on_stick(struct sim_world *world, unsigned host, const Terrace__Msg *msg)
 {
-	(void)link;
 	for (size_t i = 0; host == 0 && msg->m_case == TERRACE__MSG__M_RECEIPT && i < msg->receipt->n_f; i++) {
 		struct rep_log_info log;
 		struct receipted *r;
@@ -173,6 +172,12 @@ static void on_frame(struct sim_world *world, unsigned host, uint32_t link, cons
 		r = receipt_of(pruned(world), &log.id);
 		r->seq = msg->receipt->f[i]->seq > r->seq ? msg->receipt->f[i]->seq : r->seq;
 	}
+}
+
+static void on_frame(struct sim_world *world, unsigned host, uint32_t link, const Terrace__Msg *msg)
+{
+	(void)link;
+	on_stick(world, host, msg);
 }
 
 /* Is there a receipt of the top node up to there? */
@@ -231,5 +236,5 @@ static const struct sim_action ACTIONS[] = {
     {"age", 3, {&sim_fault_blank}, act_age},
     {0},
 };
-static struct sim_part part = {.name = "prune", .faults = FAULTS, .actions = ACTIONS, .frame = on_frame, .replaced = drop_store, .free = free_stores, .begin = begin, .trace = on_trace, .look = look};
+static struct sim_part part = {.name = "prune", .faults = FAULTS, .actions = ACTIONS, .frame = on_frame, .stick = on_stick, .replaced = drop_store, .free = free_stores, .begin = begin, .trace = on_trace, .look = look};
 SIM_PART(part)

@@ -127,6 +127,13 @@ void sim_part_frame(struct sim_world *world, unsigned host, uint32_t link, const
 			p->frame(world, host, link, msg);
 }
 
+void sim_part_stick(struct sim_world *world, unsigned host, const Terrace__Msg *msg)
+{
+	for (const struct sim_part *p = sim_part_all(); p != NULL; p = p->next)
+		if (p->stick != NULL)
+			p->stick(world, host, msg);
+}
+
 void sim_part_look(struct sim_world *world, unsigned host)
 {
 	for (const struct sim_part *p = sim_part_all(); p != NULL; p = p->next)

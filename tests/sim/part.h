@@ -53,6 +53,7 @@ struct sim_part {
 	bool (*excuses)(struct sim_world *world, unsigned host, const struct rep_trace *trace);
 	void (*trace)(struct sim_world *world, unsigned host, const struct rep_trace *trace);
 	void (*frame)(struct sim_world *world, unsigned host, uint32_t link, const Terrace__Msg *msg); /* it leaves */
+	void (*stick)(struct sim_world *world, unsigned host, const Terrace__Msg *msg); /* it is written on one */
 	void (*look)(struct sim_world *world, unsigned host); /* at a store: now and then, and at rest */
 	void (*restart)(struct sim_world *world, unsigned host); /* it has just started again */
 	void (*replaced)(struct sim_world *world, unsigned host); /* see sim_host_replaced() */
@@ -88,6 +89,7 @@ void sim_part_end(struct sim_world *world);
 bool sim_part_excuses(struct sim_world *world, unsigned host, const struct rep_trace *trace);
 void sim_part_trace(struct sim_world *world, unsigned host, const struct rep_trace *trace);
 void sim_part_frame(struct sim_world *world, unsigned host, uint32_t link, const Terrace__Msg *msg);
+void sim_part_stick(struct sim_world *world, unsigned host, const Terrace__Msg *msg);
 void sim_part_look(struct sim_world *world, unsigned host);
 void sim_part_restart(struct sim_world *world, unsigned host);
 void sim_part_replaced(struct sim_world *world, unsigned host);

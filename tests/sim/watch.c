@@ -191,7 +191,10 @@ void sim_watch_frame(struct sim_world *world, unsigned host, uint32_t link, stru
 
 void sim_watch_stick(struct sim_world *world, unsigned host, struct tr_bytes frame)
 {
-	look(world, host, SIM_NONE, decoded(world, host, frame));
+	Terrace__Msg *msg = decoded(world, host, frame);
+
+	look(world, host, SIM_NONE, msg);
+	sim_part_stick(world, host, msg);
 }
 
 /* What an honest federation never says, whatever its network does. */
