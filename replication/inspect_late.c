@@ -5,6 +5,7 @@
 #include "proto/err.h"
 #include "replication/branch.h"
 #include "replication/chain.h"
+#include "replication/cut.h"
 #include "replication/fold.h"
 #include "replication/keys.h"
 #include "replication/log.h"
@@ -82,12 +83,14 @@ int rep_record_late(const struct rep_node *node, const struct rep_view *view, co
 {
 	for (;;) {
 		int rc = rep_record_op(node, view, &rec->id, cursor, op, cause, serial), late;
+		const struct rep_log *log;
 		struct rep_key key;
 		struct tr_bytes row;
 
 		if (rc != 0)
 			return rc;
-		if (op->kind == TR_OP_TRANSFER)
+		log = rep_log_get(node, cause->dot.log);
+		if (op->kind == TR_OP_TRANSFER || (log != NULL && rep_cut_is_aside(log, cause->dot.seq)))
 			continue;
 		key = rep_key_ops(&rec->id, cause->dot);
 		if (rep_get(view, REP_T_VIOLATION, rep_key_bytes(&key), &row) == 0)

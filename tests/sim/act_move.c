@@ -260,7 +260,7 @@ static void check_came(struct sim_world *world, unsigned r, struct rep_record *r
 
 struct late {
 	struct sim_world *world;
-	unsigned rec, moves, late;
+	unsigned host, rec, moves, late;
 	bool is_complete;
 	unsigned move[64];
 	uint64_t kind[SIM_PAST_WORDS]; /* ops that are no moves */
@@ -269,8 +269,10 @@ struct late {
 static void note(void *arg, unsigned index, const struct rep_op *op, const struct rep_cause *cause)
 {
 	struct late *l = arg;
+	struct rep_cut_info by;
 
-	(void)cause;
+	if (rep_is_aside(l->world->host[l->host].node, cause->dot, &by))
+		return;
 	if (!l->world->oracle->rec[l->rec].op[index].has_past)
 		l->is_complete = false;
 	if (op->kind == TR_OP_TRANSFER && l->moves < 64)
@@ -281,7 +283,7 @@ static void note(void *arg, unsigned index, const struct rep_op *op, const struc
 
 static void check_late(struct sim_world *world, unsigned host, unsigned r, struct rep_record *rec)
 {
-	struct late l = {.world = world, .rec = r, .is_complete = true};
+	struct late l = {.world = world, .host = host, .rec = r, .is_complete = true};
 	struct rep_ops_cursor cursor = {.started = false};
 	struct rep_cause cause;
 	uint32_t serial;
