@@ -360,7 +360,7 @@ struct rep_node {
 	bool snap_loaded;          /* what was there at the start has been looked at */
 	struct rep_prune *prune;   /* under way, see prune.h */
 	size_t prune_left;         /* domains that wait for it */
-	int64_t prune_ms, prune_scan_ms; /* mono: next slice; last look */
+	int64_t prune_ms, prune_scan_ms, prune_again_ms; /* mono: next slice; last look; the next one, if somebody was not heard */
 	int64_t keep_ms;           /* configuration; 0 = nothing is dropped */
 	uint64_t dropped_bytes;    /* since the start */
 	uint64_t prune_ops;

@@ -19,6 +19,7 @@
 #include "replication/unit.h"
 
 #define HOUR_MS ((int64_t)3600 * 1000)
+#define AGAIN_MS ((int64_t)10 * 1000)
 #define MINUTE_MS ((int64_t)60 * 1000)
 #define EVERY_MS 5        /* a slice; the rest of the time is for what comes in */
 #define SEGMENTS 32       /* in a slice */
@@ -151,19 +152,27 @@ static int64_t scan_at(const struct rep_node *node)
 
 	if (node->keep_ms == 0 || rep_node_clockq(node) < 2)
 		return INT64_MAX;
+	if (node->prune_again_ms > node->prune_scan_ms)
+		return node->prune_again_ms;
 	return node->prune_scan_ms == 0 ? node->mono_ms : node->prune_scan_ms + every;
 }
 
 void rep_prune_tick(struct rep_node *node)
 {
+	bool waits = false;
+
 	if (node->mono_ms < scan_at(node))
 		return;
 	node->prune_scan_ms = node->mono_ms;
-	for (size_t i = 0; i < node->domain_count && node->rc == 0; i++)
+	for (size_t i = 0; i < node->domain_count && node->rc == 0; i++) {
+		waits = waits || rep_prune_hold(node, node->domains[i]) == REP_HOLD_UNSEEN;
 		if (!node->domains[i]->prune_due && is_due(node, node->domains[i])) {
 			node->domains[i]->prune_due = true;
 			node->prune_left++;
 		}
+	}
+	if (waits) /* after a start nobody has said yet what it has */
+		node->prune_again_ms = node->mono_ms + AGAIN_MS;
 }
 
 /* ------------------------------------------------------------ the first pass */
