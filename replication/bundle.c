@@ -259,6 +259,8 @@ int rep_bundle_export(struct rep_node *node, const struct rep_view *view, struct
 	node->rc = 0;
 	wire_arena_reset(node->arena);
 	link = rep_bundle_link(node, peer);
+	if (link != NULL) /* which machine reads it nobody knows: a newer one has not the certificate that is thought its own */
+		link->peer_serial = 0;
 	rc = link != NULL ? rep_bundle_write(node, link, emit, ctx) : TR_E_NOMEM;
 	rep_link_free(link);
 	rep_node_unview(node);
