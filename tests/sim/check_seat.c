@@ -42,14 +42,40 @@ bool sim_seat_is_gone(struct sim_world *world, unsigned host, unsigned rec)
 	return g.count != 0 && g.aside == g.count;
 }
 
+/*
+ * One number for two keys: who signed both may have gone back to before the
+ * first, or the old machine and the new one of that unit did not know of each
+ * other.  Of a signer whose machine was always the same one it is a lie.
+ */
+static bool is_twice(const struct sim_world *world, struct tr_nid signer)
+{
+	unsigned host = sim_host_of(world, signer);
+
+	return host != SIM_NONE && world->host[host].rollbacks != 0;
+}
+
+/* All the evidence that a host has is of that kind, and it has some. */
+static bool has_twice(struct sim_world *world, unsigned host)
+{
+	const struct sim_host *h = &world->host[host];
+	struct rep_evidence_info info;
+	size_t n = 0;
+
+	for (; rep_inspect_evidence(h->node, &h->view, n, &info); n++)
+		if (!is_twice(world, info.signer))
+			return false;
+	return n > 0;
+}
+
 /* What follows from a key that was used by two. */
 bool sim_seat_excuses(struct sim_world *world, unsigned host, const struct rep_trace *trace)
 {
 	unsigned author = sim_host_of(world, trace->peer);
 
-	(void)host;
 	if (trace->code == REP_TRACE_FORK)
 		return author != SIM_NONE && world->host[author].rollbacks != 0;
+	if (trace->code == REP_TRACE_CERT_CHANGED_KEY)
+		return has_twice(world, host);
 	if (trace->code == REP_TRACE_OP_VIOLATION) /* it had seen what is set aside now */
 		return sim_throws(world, sim_fault_find("stolen")) || sim_throws(world, sim_fault_find("rejoin")) ||
 		    sim_throws(world, sim_fault_find("dark"));
@@ -58,7 +84,8 @@ bool sim_seat_excuses(struct sim_world *world, unsigned host, const struct rep_t
 
 void sim_seat_trace(struct sim_world *world, unsigned host, const struct rep_trace *trace)
 {
-	if ((trace->code == REP_TRACE_CUT_VIOLATION || trace->code == REP_TRACE_EVIDENCE || trace->code == REP_TRACE_REFOLD_BAD) &&
+	if ((trace->code == REP_TRACE_CUT_VIOLATION || trace->code == REP_TRACE_REFOLD_BAD ||
+		(trace->code == REP_TRACE_EVIDENCE && !is_twice(world, (struct tr_nid){trace->b}))) &&
 	    !sim_throws(world, &sim_fault_rubbish) && !world->is_astray)
 		sim_fail(world, host, "3", "alarm among honest nodes: %s", rep_trace_code_name(trace->code));
 }
