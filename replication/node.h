@@ -164,6 +164,7 @@ struct rep_unit {
 	uint32_t policy;          /* version that it uses: its HELLO, its acknowledgement, its parent's SUMMARY */
 	/* RECEIPT of this scope */
 	uint32_t receipt_ctr;
+	uint64_t receipt_mark; /* of its signature: a store that was put back may say the counter twice */
 	bool receipt_unsent;      /* to be passed on downward */
 	int64_t receipt_mono_ms;  /* when the last one was made */
 	struct rep_pending_receipt *pending; /* names heads that are not here yet */

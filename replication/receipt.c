@@ -80,10 +80,11 @@ static struct tr_bytes signed_part(const uint8_t *bytes, size_t size)
 	return rep_bytes(bytes + sizeof(PURPOSE), size - sizeof(PURPOSE));
 }
 
-static void note_ctr(struct rep_node *node, struct rep_unit *scope, uint32_t ctr)
+static void note(struct rep_node *node, struct rep_unit *scope, uint32_t ctr, const uint8_t sig[static 64])
 {
 	node->receipt_sum += ctr - scope->receipt_ctr;
 	scope->receipt_ctr = ctr;
+	scope->receipt_mark = wire_get_le64(sig);
 	if (ctr > node->receipt_highest)
 		node->receipt_highest = ctr;
 }
@@ -109,7 +110,7 @@ static void keep(struct rep_node *node, struct rep_unit *scope, uint32_t ctr, st
 	memcpy(row, bytes, size);
 	memcpy(row + size, sig, 64);
 	rep_node_put(node, REP_T_RCPT, rep_key_bytes(&key), rep_bytes(row, size + 64));
-	note_ctr(node, scope, ctr);
+	note(node, scope, ctr, sig);
 	scope->receipt_unsent = true;
 	rep_todo_add(node, REP_TODO_RECEIPT, scope);
 	if (hlc.v > node->last_receipt_hlc.v)
@@ -175,6 +176,16 @@ static int judge(struct rep_node *node, struct rep_unit *scope, const struct rep
 	return 0;
 }
 
+/*
+ * Nothing new.  One of the same counter that says something else is: the top
+ * node's store was put back and has used the counter again.  That it learns
+ * from below, and counts on behind it.
+ */
+static bool is_stale(const struct rep_unit *scope, uint32_t ctr, const uint8_t sig[static 64])
+{
+	return ctr < scope->receipt_ctr || (ctr == scope->receipt_ctr && wire_get_le64(sig) == scope->receipt_mark);
+}
+
 static int settle(struct rep_node *node, struct rep_unit *scope, const struct rep_pending_receipt *r)
 {
 	int rc = judge(node, scope, r);
@@ -188,14 +199,16 @@ int rep_receipt_take(struct rep_node *node, struct rep_link *link, const Terrace
 {
 	struct rep_unit *scope = rep_unit_find(node, (struct tr_nid){msg->scope});
 	struct rep_pending_receipt r = {.ctr = msg->ctr, .hlc = {msg->hlc}};
+	bool is_again;
 	int rc;
 
 	TR_ASSERT(msg->sig.len == sizeof(r.sig)); /* wire_rules.c */
 	if (msg->n_f > TR_VECTOR_MAX || scope == NULL || msg->issuer != node->top.nid.v || !scope->own_or_below)
 		return TR_E_INPUT;
-	if (msg->ctr < scope->receipt_ctr && link->way == REP_WAY_UP && !link->is_bundle)
-		rep_receipt_send(node, link, scope); /* who says an older one has forgotten this one */
-	if (msg->ctr <= scope->receipt_ctr)
+	is_again = msg->ctr == scope->receipt_ctr && !is_stale(scope, msg->ctr, msg->sig.data);
+	if ((msg->ctr < scope->receipt_ctr || is_again) && link->way == REP_WAY_UP && !link->is_bundle)
+		rep_receipt_send(node, link, scope); /* who says an older one, or another, has forgotten this one */
+	if (is_stale(scope, msg->ctr, msg->sig.data) || (is_again && link->way == REP_WAY_UP))
 		return 0;
 	r.count = (uint16_t)msg->n_f;
 	memcpy(r.sig, msg->sig.data, 64);
@@ -311,7 +324,7 @@ void rep_receipt_flush(struct rep_node *node)
 		struct rep_link *link;
 
 		/* a newer one may have come meanwhile: counters never go back */
-		if (scope->pending != NULL && (scope->pending->ctr <= scope->receipt_ctr ||
+		if (scope->pending != NULL && (is_stale(scope, scope->pending->ctr, scope->pending->sig) ||
 		    settle(node, scope, scope->pending) != TR_E_GAP)) {
 			free(scope->pending);
 			scope->pending = NULL;
@@ -336,7 +349,7 @@ uint64_t rep_receipt_sum(const struct rep_node *node, struct tr_nid top)
 	uint64_t sum = 0;
 
 	for (const struct rep_unit *at = unit; at != NULL; at = rep_unit_next(unit, at))
-		sum += at->receipt_ctr;
+		sum += at->receipt_ctr + at->receipt_mark;
 	return sum;
 }
 
@@ -408,7 +421,7 @@ void rep_receipt_load(struct rep_node *node)
 		    row.size >= sizeof(PURPOSE) + HEAD_SIZE + 64) {
 			struct tr_hlc hlc = {wire_get_le64(row.data + sizeof(PURPOSE) + 20)};
 
-			note_ctr(node, scope, wire_get_le32(row.data + sizeof(PURPOSE) + 16));
+			note(node, scope, wire_get_le32(row.data + sizeof(PURPOSE) + 16), row.data + row.size - 64);
 			if (hlc.v > node->last_receipt_hlc.v && scope->own_or_below)
 				node->last_receipt_hlc = hlc;
 		}

@@ -14,15 +14,15 @@
 
 /*
  * 0 (kept, or waiting); TR_E_FORGED, TR_E_INPUT.  From above one that is older
- * than what is held is answered with that: it goes up to the top node, which
- * has forgotten it and counts on from there.
+ * than what is held, or another of the same counter, is answered with that: it
+ * goes up to the top node, which has forgotten it and counts on from there.
  */
 TR_MUST_CHECK int rep_receipt_take(struct rep_node *node, struct rep_link *link, const Terrace__Receipt *msg);
 /* Top: makes what is due.  Others: tries what waits.  All: passes on downward. */
 void rep_receipt_flush(struct rep_node *node);
 /* Top: makes all that are due, at any rate: a stick is about to go back. */
 void rep_receipt_now(struct rep_node *node);
-/* Sum of the counters of receipts held for the scopes under `top`. */
+/* Of the receipts held for the scopes under `top`: equal if these are, in any order. */
 uint64_t rep_receipt_sum(const struct rep_node *node, struct tr_nid top);
 /* Sends what is held for the child's reach once more. */
 void rep_receipt_resend(struct rep_node *node, const struct rep_link *link);

@@ -111,6 +111,33 @@ static void a_newer_receipt_from_below_goes_on_up(void **state)
 	rig_end(&r);
 }
 
+/* The top node's store went back, unnoticed, and used the counter again. */
+static void two_receipts_of_one_counter_are_told_to_the_top(void **state)
+{
+	struct talk up, down;
+	unsigned before;
+	struct rig r;
+
+	(void)state;
+	between(&r, &up, &down);
+	receipt(&r, RIG_LEAF, 5);
+	before = receipts(&r);
+	r.wall_ms++;
+	receipt(&r, RIG_LEAF, 5);
+	assert_int_equal(receipts(&r), before + 1);
+	assert_int_equal(r.last[TERRACE__MSG__M_RECEIPT]->session, up.session);
+	assert_int_equal(r.last[TERRACE__MSG__M_RECEIPT]->receipt->hlc, (uint64_t)(r.wall_ms - 1) << 16); /* the first */
+	/* the leaf has a third: it is the leaf's that goes up */
+	turn_to(&r, &down);
+	r.wall_ms++;
+	receipt(&r, RIG_LEAF, 5);
+	assert_true(receipts(&r) > before + 1);
+	receipt(&r, RIG_LEAF, 6);
+	assert_int_equal(ctr_of(&r, RIG_LEAF), 6);
+	assert_int_equal(r.traces[REP_TRACE_RECEIPT_BAD], 0);
+	rig_end(&r);
+}
+
 static void put_case(struct rig *r, uint64_t inc)
 {
 	struct tr_nid street = r->party[RIG_STREET].nid;
@@ -146,6 +173,9 @@ static void the_top_counts_on_from_what_it_had_said(void **state)
 	rig_connect(&r, RIG_STREET);
 	put_case(&r, 1);
 	assert_int_equal(last_ctr(&r), 1);
+	receipt(&r, RIG_STREET, 1); /* another one of its counter */
+	rig_wait(&r, 1000);
+	assert_int_equal(last_ctr(&r), 2);
 	receipt(&r, RIG_STREET, 900);
 	rig_wait(&r, 1000);
 	assert_int_equal(last_ctr(&r), 901); /* what it holds, said again where it is believed */
@@ -282,6 +312,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_top_is_told_a_newer_receipt_than_it_says),
 	    cmocka_unit_test(a_newer_receipt_from_below_goes_on_up),
+	    cmocka_unit_test(two_receipts_of_one_counter_are_told_to_the_top),
 	    cmocka_unit_test(the_top_counts_on_from_what_it_had_said),
 	    cmocka_unit_test(a_receipt_that_is_none_is_not_answered),
 	    cmocka_unit_test(a_unit_is_told_a_newer_head_than_it_says),
