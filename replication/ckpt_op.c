@@ -196,6 +196,7 @@ void rep_ckpt_op_take(struct rep_node *node, const struct rep_log *log, uint64_t
 	struct rep_base *base = NULL;
 	struct rep_ckpt_op *ckpt = malloc(sizeof(*ckpt));
 	int rc = ckpt != NULL ? 0 : TR_E_NOMEM;
+	bool is_old;
 
 	if (domain == NULL || log->id.author.v != node->top.nid.v) { /* of no record's lane: rep_fold_entry() */
 		node->violations += log->id.author.v != node->top.nid.v;
@@ -208,9 +209,10 @@ void rep_ckpt_op_take(struct rep_node *node, const struct rep_log *log, uint64_t
 		rc = rep_ckpt_op_resolve(node, domain, ckpt, &base);
 	for (uint16_t i = 0; rc == 0 && i < base->count; i++)
 		rep_cut_keep(node, base->f[i].log, base->f[i].seq);
+	/* of two incarnations of the top node, the older one's may come last */
+	is_old = rc == 0 && (rep_base_contains(domain->base, base) || rep_base_contains(domain->want, base));
 	/* a newer way to write down a state is nobody's fault: nothing is compared */
-	if (rc == 0 && ckpt->state_ver == TR_STATE_VER && rep_base_contains(base, domain->base) &&
-	    !rep_base_contains(domain->base, base)) {
+	if (rc == 0 && ckpt->state_ver == TR_STATE_VER && rep_base_contains(base, domain->base) && !is_old) {
 		base->at = (struct tr_dot){log->handle, seq};
 		base->ms = rep_hlc_ms(hlc);
 		rep_base_set(node, domain, 'w', base);
@@ -218,7 +220,7 @@ void rep_ckpt_op_take(struct rep_node *node, const struct rep_log *log, uint64_t
 		for (uint16_t i = 0; i < base->count; i++) /* a CUT sets nothing aside that it names */
 			rep_cut_grown(node, rep_log_get(node, base->f[i].log), false);
 		base = NULL;
-	} else if (rc == 0 && node->is_top && !rep_base_contains(domain->base, base)) {
+	} else if (rc == 0 && node->is_top && !is_old) {
 		/* Its store was put back, and others have gone on from a checkpoint that it
 		 * has forgotten.  Only one above both ends that. */
 		domain->make_due = true;
