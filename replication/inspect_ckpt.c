@@ -13,6 +13,17 @@
 #define ID_SIZE sizeof(struct tr_rec_id)
 #define OPS_KEY (ID_SIZE + 12)
 
+/* None can be compared here, or written. */
+static bool is_stopped(const struct rep_node *node, const struct rep_domain *d)
+{
+	bool stopped = rep_base_is_forked(node, d) || (d->want != NULL && rep_base_is_cut(node, d->want));
+
+	for (const struct rep_log *log = rep_log_first_of_scope(node, d->scope); d->make_due && log != NULL;
+	     log = rep_log_get(node, log->next_in_scope))
+		stopped = stopped || (log->id.lane == d->lane && log->seq >= log->aside_from);
+	return stopped;
+}
+
 bool rep_inspect_ckpt(const struct rep_node *node, size_t i, struct rep_ckpt_info *out)
 {
 	const struct rep_domain *d = i < node->domain_count ? node->domains[i] : NULL;
@@ -28,7 +39,7 @@ bool rep_inspect_ckpt(const struct rep_node *node, size_t i, struct rep_ckpt_inf
 		out->dropped += log->id.lane == d->lane ? log->low : 0;
 	out->hold = rep_prune_hold(node, d);
 	out->is_diverged = d->differs != NULL;
-	out->stopped = rep_base_is_forked(node, d) || (d->want != NULL && rep_base_is_cut(node, d->want));
+	out->stopped = is_stopped(node, d);
 	if (d->base != NULL) {
 		out->number = d->base->number;
 		out->records = d->base->records;

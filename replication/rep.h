@@ -451,7 +451,7 @@ struct rep_ckpt_info {
 	struct tr_nid scope;
 	uint8_t lane;
 	bool waiting;              /* a newer one is still to be compared */
-	bool stopped;              /* ... and cannot be: a log has branches, or ops of it are set aside by a CUT */
+	bool stopped;              /* none can be compared, or written: a log has branches, or ops of it are set aside by a CUT */
 	uint64_t number;           /* of the newest that this node's state agrees with; 0 = none */
 	uint64_t records;
 	int64_t ms;                /* its stamp, wall */
