@@ -207,6 +207,17 @@ static bool rot_source(struct sim_world *world, struct rot *rot)
 	    (struct tr_bytes){nobody, sizeof(nobody)}) == 0;
 }
 
+/* Is it a segment of which the ops were dropped there? */
+static bool has_dropped(struct sim_world *world, unsigned host, const struct tr_log_id *id, uint64_t last)
+{
+	struct rep_log_info log;
+
+	for (size_t i = 0; host != SIM_NONE && sim_host_is_up(world, host) && rep_inspect_log(world->host[host].node, &i, &log);)
+		if (sim_same_log(&log.id, id) && last <= log.low)
+			return true;
+	return false;
+}
+
 /* A bit of a segment that a neighbour has, too. */
 static bool rot_segment(struct sim_world *world, struct rot *rot, struct sim_rng *rng)
 {
@@ -230,6 +241,9 @@ static bool rot_segment(struct sim_world *world, struct rot *rot, struct sim_rng
 	n = rep_fault_holders(h->node, &fault, holder);
 	if (n == 0 || !(holder[0].is_up || (n == 2 && holder[1].is_up)))
 		return false;
+	for (size_t i = 0; i < n; i++)
+		if (has_dropped(world, sim_host_of(world, holder[i].peer), &log.id, rot->last))
+			return false;
 	memcpy(copy, row.data, row.size);
 	at = sim_rng_below(rng, row.size);
 	copy[at >= 32 && at < 40 ? 41 : at] ^= (uint8_t)(1u << sim_rng_below(rng, 8)); /* not the time of its coming */
