@@ -7,7 +7,8 @@
  * store.  The test is the top node for both, and carries SNAP and NEED between
  * them: each frame as it is, or changed.
  */
-// needs: tests/lib/rig.o tests/lib/memview.o
+// needs: tests/lib/rig.o tests/lib/memview.o tests/lib/badview.o tests/lib/nomem.o
+// libs: $(NOMEM_LDFLAGS)
 #include "tests/unit/unit.h"
 
 #include "proto/err.h"
@@ -15,7 +16,9 @@
 #include "replication/ckpt_op.h"
 #include "replication/floor.h"
 #include "replication/log.h"
+#include "replication/refold.h"
 #include "replication/snap.h"
+#include "tests/lib/badview.h"
 #include "tests/lib/rig.h"
 
 #define SEGS 16
@@ -73,7 +76,7 @@ static Terrace__Msg *next(struct wire_arena *arena, size_t to)
 
 /* ----------------------------------------------------------------- the holder */
 
-static void add(struct scene *s, struct rig *r, const struct rep_op *op)
+static void add_op(struct scene *s, struct rig *r, const struct rep_op *op)
 {
 	static uint8_t entry[REP_CKPT_OP_BYTES_MAX + 512], bytes[REP_CKPT_OP_BYTES_MAX + 1024];
 	struct tr_bytes body = {entry, rep_op_encode(op, entry, sizeof(entry))}, made;
@@ -84,6 +87,11 @@ static void add(struct scene *s, struct rig *r, const struct rep_op *op)
 	made = rig_segment(r, &seg, bytes, sizeof(bytes), &s->hash[s->count]);
 	s->count++;
 	rig_segs(r, &made, 1);
+}
+
+static void add(struct scene *s, struct rig *r, const struct rep_op *op)
+{
+	add_op(s, r, op);
 	assert_int_equal(r->rc, 0);
 }
 
@@ -493,6 +501,71 @@ static void a_full_store_begins_none(void **state)
 	end(&s);
 }
 
+/* What is stored of the record, and its state at the floor with the ops above. */
+static int fold_again(struct rig *r, const struct tr_rec_id *id, bool *equal)
+{
+	struct rep_overlay *overlay = rep_overlay_create(&r->view, 1 << 20);
+	int rc;
+
+	assert_non_null(overlay);
+	rc = rep_refold(r->node, &r->view, id, NULL, overlay);
+	if (rc == 0)
+		assert_int_equal(rep_refold_compare(&r->view, id, overlay, equal), 0);
+	rep_overlay_free(overlay);
+	return rc;
+}
+
+static void a_read_that_fails_once_costs_no_floor(void **state)
+{
+	struct rep_op op = op_of(TR_OP_SET, &first, "three");
+	unsigned kept = 0;
+	bool failed = true;
+
+	(void)state;
+	for (int64_t n = 0; failed; n++) {
+		static struct scene s;
+		struct rep_view inner;
+		struct badview bad;
+		bool equal = false;
+
+		begin(&s);
+		inner = s.holder.view;
+		s.holder.view = badview_over(&bad, &inner);
+		badview_arm(&bad, n, TR_E_DAMAGED);
+		add_op(&s, &s.holder, &op);
+		failed = badview_has_failed(&bad);
+		s.holder.view = inner;
+		if (s.holder.rc == 0) { /* else the step is as if it had never been */
+			assert_int_equal(fold_again(&s.holder, &first, &equal), 0);
+			assert_true(equal);
+			kept += failed;
+		}
+		end(&s);
+	}
+	assert_true(kept > 0);
+}
+
+static void nothing_is_copied_over_a_floor_that_is_lost(void **state)
+{
+	struct rep_op op = op_of(TR_OP_SET, &first, "three");
+	uint8_t key[sizeof(first) + 100] = {0}; /* longer than any */
+	struct tr_bytes bad = {key, sizeof(key)};
+	static struct scene s;
+	bool equal;
+
+	(void)state;
+	begin(&s);
+	memcpy(key, first.b, sizeof(first));
+	assert_int_equal(rep_put(&s.holder.view, REP_T_ROW, bad, bad), 0);
+	add(&s, &s.holder, &op);
+	assert_int_equal(rep_del(&s.holder.view, REP_T_ROW, bad), 0);
+	assert_int_equal(fold_again(&s.holder, &first, &equal), TR_E_DAMAGED);
+	op = op_of(TR_OP_SET, &first, "four");
+	add(&s, &s.holder, &op);
+	assert_int_equal(fold_again(&s.holder, &first, &equal), TR_E_DAMAGED);
+	end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -504,6 +577,8 @@ int main(void)
 	    cmocka_unit_test(questions_that_have_no_answer),
 	    cmocka_unit_test(what_is_here_stays),
 	    cmocka_unit_test(a_full_store_begins_none),
+	    cmocka_unit_test(a_read_that_fails_once_costs_no_floor),
+	    cmocka_unit_test(nothing_is_copied_over_a_floor_that_is_lost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
