@@ -8,6 +8,7 @@
 #include "replication/base.h"
 #include "replication/ckpt_op.h"
 #include "replication/log.h"
+#include "replication/node.h"
 #include "tests/lib/rig.h"
 
 static struct rig r;
@@ -147,8 +148,12 @@ static void an_older_one_is_passed_over(void **state)
 	first = of_now(1);
 	say_case(2);
 	second = of_now(2);
+	r.node->job_ms = INT64_MAX; /* none is compared yet */
 	say_ckpt(&second);
 	say_ckpt(&first);
+	r.node->job_ms = 0;
+	assert_non_null(rep_base_find(r.node, id.scope, id.lane)->want);
+	assert_int_equal(rep_base_find(r.node, id.scope, id.lane)->want->number, 2);
 	say_ckpt(&second);
 	for (unsigned i = 0; i < 40; i++)
 		rig_wait(&r, 500);
