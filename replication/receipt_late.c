@@ -37,7 +37,8 @@ static void look(struct rep_log *log, const struct rep_node *node, uint64_t *lat
 		log->late_since_ms = node->contact_ms;
 		log->dark_since_ms = node->session_ms;
 	}
-	else if (log->late_since_ms > node->contact_ms) /* it was taken back: there had been no contact */
+	/* it was taken back: there had been no contact; or a receipt speaks of what this unit itself has no room for */
+	else if (log->late_since_ms > node->contact_ms || node->is_full)
 		log->late_since_ms = node->contact_ms;
 	if (node->contact_ms - log->late_since_ms >= limit_ms(node->profile))
 		*late += log->seq - log->receipt_seq;
