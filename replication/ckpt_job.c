@@ -91,12 +91,29 @@ void rep_ckpt_tick(struct rep_node *node)
 
 /* ----------------------------------------------------------------------- job */
 
+/*
+ * One that the top node had forgotten came back while it made another: what it
+ * says is said there, or one above both has to be made.
+ */
+static void forget_past(struct rep_node *node, struct rep_domain *domain)
+{
+	bool is_past = domain->want != NULL && domain->base != NULL && rep_base_contains(domain->base, domain->want);
+	bool is_beside = node->is_top && domain->want != NULL && !rep_base_contains(domain->want, domain->base);
+
+	if (!is_past && !is_beside)
+		return;
+	domain->make_due = domain->make_due || !is_past;
+	rep_base_set(node, domain, 'w', NULL);
+}
+
 /* The next of the domain's duties; false: there is none. */
 static bool start(struct rep_node *node, struct rep_domain *domain)
 {
-	bool is_make = domain->want == NULL;
 	struct rep_ckpt_job *job;
+	bool is_make;
 
+	forget_past(node, domain);
+	is_make = domain->want == NULL;
 	/* one of a history that is not whole here would lie beside those that are */
 	if (is_make && (!domain->make_due || node->is_full || domain->is_behind))
 		return false;
