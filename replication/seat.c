@@ -55,6 +55,13 @@ static void allow(struct rep_node *node, struct rep_unit *unit)
 
 /* --------------------------------------------------------------------- sessions */
 
+/* The registrar decided between two keys of one number, and for the other one. */
+static bool has_other(const struct rep_unit *unit, uint32_t serial, const struct tr_key *curve_pk)
+{
+	return unit->cert.registered && unit->cert.serial == serial &&
+	    memcmp(unit->cert.curve_pk.b, curve_pk->b, sizeof(curve_pk->b)) != 0;
+}
+
 /* A key that was replaced, or cut: its holder is told, with the proof, and shut out. */
 static void end_stale(struct rep_node *node, struct rep_link *link)
 {
@@ -65,6 +72,8 @@ static void end_stale(struct rep_node *node, struct rep_link *link)
 		return;
 	if (unit->cert.registered && link->peer_serial < unit->cert.serial)
 		why = "a newer key";
+	else if (has_other(unit, link->peer_serial, &link->user))
+		why = "another key";
 	else if (rep_cut_is_cut(node, link->peer, link->peer_serial))
 		why = "revoked";
 	if (why == NULL)
@@ -80,11 +89,17 @@ static void end_stale(struct rep_node *node, struct rep_link *link)
 static void look_at_self(struct rep_node *node)
 {
 	const struct rep_unit *self = rep_unit_find(node, node->cert.nid);
+	struct rep_key lost = rep_key_name("number lost");
+	bool is_lost;
 
 	node->is_cut = rep_cut_is_cut(node, self->nid, node->cert.serial);
-	if (node->is_fenced || !self->cert.registered || self->cert.serial <= node->cert.serial)
+	is_lost = memcmp(self->cert.sign_pk.b, node->keys.pk.b, sizeof(node->keys.pk.b)) != 0;
+	if (node->is_fenced || !self->cert.registered || self->cert.serial < node->cert.serial ||
+	    (self->cert.serial == node->cert.serial && !is_lost))
 		return;
 	node->is_fenced = true;
+	if (self->cert.serial == node->cert.serial) /* its own certificate is gone from here: the next start has none to find */
+		rep_node_put(node, REP_T_META, rep_key_bytes(&lost), rep_bytes("", 0));
 	rep_node_trace(node, REP_TRACE_SEAT_OLD, node->cert.nid, node->cert.serial, self->cert.serial, NULL);
 	if (node->links[0]->session != 0)
 		rep_on_bye_send(node, node->links[0], node->links[0]->session, "an older key");

@@ -195,6 +195,17 @@ static bool known(struct rep_node *node, const struct rep_cert *cert)
 	       same_keys(&old, cert) && (old.registered || !cert->registered);
 }
 
+/* The registrar's has its number and its row: the other one finds nobody here any more. */
+static void shut_out_other(struct rep_node *node, const struct rep_cert *cert)
+{
+	struct rep_cert old;
+	struct tr_bytes row;
+
+	if (cert->parent.v == node->cert.nid.v && rep_trust_row(node, cert->nid, cert->serial, &row) == 0 &&
+	    rep_cert_decode(row, &old) == 0 && !same_key(&old.curve_pk, &cert->curve_pk))
+		rep_trust_allow(node, &old.curve_pk, false);
+}
+
 int rep_trust_admit(struct rep_node *node, struct tr_bytes bytes, struct tr_nid from)
 {
 	struct rep_cert cert;
@@ -214,6 +225,7 @@ int rep_trust_admit(struct rep_node *node, struct tr_bytes bytes, struct tr_nid 
 	unit = rep_unit_make(node, cert.nid);
 	if (unit == NULL || unit->cert_count >= TR_CERTS_MAX)
 		return TR_E_LIMIT;
+	shut_out_other(node, &cert);
 	key = rep_key_cert(cert.nid, cert.serial);
 	rep_node_put(node, REP_T_CERT, rep_key_bytes(&key), bytes);
 	if (unit->unit[0] == '\0')

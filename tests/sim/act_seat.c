@@ -313,14 +313,14 @@ static bool approve_all(struct sim_world *world)
 }
 
 /* Its parent and a thief's copy of that have given one number to two machines: the other's joins again. */
-static bool is_taken(struct sim_world *world, unsigned host, uint32_t serial)
+static bool is_taken(struct sim_world *world, unsigned by, unsigned host, uint32_t serial)
 {
-	const struct sim_host *h = &world->host[host], *parent = &world->host[h->parent];
+	const struct sim_host *h = &world->host[host];
 	struct rep_cert cert;
 	struct tr_bytes row;
 
-	return sim_host_is_up(world, h->parent) && !sim_seats(world)->host[h->parent].is_other_in &&
-	    rep_cert_of(&parent->view, h->nid, &row) == 0 && rep_cert_decode(row, &cert) == 0 && cert.serial == serial &&
+	return sim_host_is_up(world, by) && !sim_seats(world)->host[by].is_other_in &&
+	    rep_cert_of(&world->host[by].view, h->nid, &row) == 0 && rep_cert_decode(row, &cert) == 0 && cert.serial == serial &&
 	    memcmp(cert.sign_pk.b, h->sign.pk.b, sizeof(cert.sign_pk.b)) != 0;
 }
 
@@ -329,14 +329,15 @@ static void bury(struct sim_world *world, unsigned host)
 {
 	struct rep_unit_info unit;
 	struct rep_self self;
-	bool is_cut;
+	bool is_out;
 
 	if (sim_seats(world)->host[host].is_other_in || !sim_host_is_up(world, host) || !sim_host_is_up(world, 0) ||
 	    !rep_unit_get(world->host[0].node, world->host[host].nid, &unit))
 		return;
 	rep_inspect_self(world->host[host].node, &self);
-	is_cut = unit.revoked && self.cert.serial == unit.serial;
-	if (is_cut || is_taken(world, host, self.cert.serial))
+	is_out = self.cert.serial == unit.serial ? unit.revoked : unit.registered && self.cert.serial < unit.serial;
+	if (is_out || is_taken(world, world->host[host].parent, host, self.cert.serial) ||
+	    (unit.registered && is_taken(world, 0, host, self.cert.serial)))
 		sim_seat_lose(world, &sim_seats(world)->rng, host, false);
 }
 

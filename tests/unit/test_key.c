@@ -8,6 +8,7 @@
 
 #include "proto/err.h"
 #include "replication/cut.h"
+#include "replication/keys.h"
 #include "replication/unit.h"
 #include "tests/lib/rig.h"
 
@@ -204,6 +205,40 @@ static void the_old_seat_is_fenced(void **state)
 	rig_end(&r);
 }
 
+/* The leaf's key of number 1 is not registered yet, and then the top node registers another one for that number. */
+static void begin_provisional(struct rig *r, enum rig_who self, struct rig_party *other)
+{
+	struct rig_party leaf;
+	struct rep_key key;
+
+	rig_begin(r, self);
+	leaf = r->party[RIG_LEAF];
+	*other = renewed(r, RIG_LEAF, 1, 0x33);
+	rig_certify(r, &leaf, RIG_STREET, false);
+	rig_certify(r, other, RIG_STREET, true);
+	key = rep_key_cert(leaf.nid, 1);
+	assert_int_equal(rep_put(&r->view, REP_T_CERT, rep_key_bytes(&key), (struct tr_bytes){leaf.bytes, leaf.size}), 0);
+	assert_int_equal(rig_restart(r), 0);
+}
+
+static void who_lost_its_number_only_reads(void **state)
+{
+	struct rig_party other;
+	struct rig r;
+
+	(void)state;
+	begin_provisional(&r, RIG_LEAF, &other);
+	rig_connect(&r, RIG_STREET);
+	assert_int_equal(rig_state(&r, RIG_STREET), REP_LINK_LIVE);
+	rig_cert(&r, &other);
+	assert_int_equal(r.traces[REP_TRACE_SEAT_OLD], 1);
+	assert_int_equal(rig_state(&r, RIG_STREET), REP_LINK_FENCED);
+	assert_int_equal(rig_restart(&r), 0);
+	rig_wait(&r, 200000); /* it does not dial */
+	assert_int_equal(rig_state(&r, RIG_STREET), REP_LINK_FENCED);
+	rig_end(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -213,6 +248,7 @@ int main(void)
 	    cmocka_unit_test(a_waiting_key_is_not_cut_with_the_one_in_use),
 	    cmocka_unit_test(a_key_that_only_its_unit_knows_is_passed_on),
 	    cmocka_unit_test(the_old_seat_is_fenced),
+	    cmocka_unit_test(who_lost_its_number_only_reads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
