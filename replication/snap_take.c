@@ -128,14 +128,21 @@ static bool is_above(const struct rep_node *node, const struct rep_snap *snap)
 	return true;
 }
 
+/* Who is asked for it; NULL: nobody, or its session ended. */
+static struct rep_link *asked(const struct rep_node *node)
+{
+	for (size_t i = 0; i < node->link_count; i++)
+		if (node->snap->epoch != 0 && node->links[i]->epoch == node->snap->epoch && node->links[i]->state == REP_LINK_LIVE)
+			return node->links[i];
+	return NULL;
+}
+
 static bool is_asked(const struct rep_node *node)
 {
 	const struct rep_snap *snap = node->snap;
 
-	for (size_t i = 0; snap != NULL && i < node->link_count; i++)
-		if (snap->epoch != 0 && node->links[i]->epoch == snap->epoch && node->links[i]->state == REP_LINK_LIVE)
-			return true;
-	return snap != NULL && (snap->phase == REP_SNAP_CHECK || (snap->phase == REP_SNAP_TIDY && snap->is_over));
+	return snap != NULL && (asked(node) != NULL || snap->phase == REP_SNAP_CHECK ||
+	    (snap->phase == REP_SNAP_TIDY && snap->is_over));
 }
 
 static bool is_same(const struct rep_snap *a, const struct rep_snap *b)
@@ -311,14 +318,6 @@ int rep_snap_take(struct rep_node *node, struct rep_link *link, const Terrace__S
 }
 
 /* ---------------------------------------------------------------------- slices */
-
-static struct rep_link *asked(const struct rep_node *node)
-{
-	for (size_t i = 0; i < node->link_count; i++)
-		if (node->snap->epoch != 0 && node->links[i]->epoch == node->snap->epoch && node->links[i]->state == REP_LINK_LIVE)
-			return node->links[i];
-	return NULL;
-}
 
 static void ask(struct rep_node *node, struct rep_link *link, struct tr_nid scope, uint8_t lane, const struct rep_snap *snap)
 {

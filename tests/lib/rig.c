@@ -452,3 +452,23 @@ void rig_segs(struct rig *r, const struct tr_bytes *segs, size_t count)
 	rig_send(r, &msg);
 	free(list);
 }
+
+void rig_declare(struct rig *r, struct tr_nid nid, const char *path)
+{
+	enum { UNIT_NID = 1, UNIT_PATH, UNIT_CAPS, UNIT_TITLE };
+	struct rep_op op = {.kind = TR_OP_CREATE, .has_body = true, .type = TR_KIND_UNIT, .rec = {{7, 1}}, .value_count = 4};
+	struct tr_nid street = r->party[RIG_STREET].nid;
+	struct tr_log_id id = {street, 9, street, TR_LANE_X};
+	uint8_t entry[512], out[1024];
+	struct tr_bytes bytes, s;
+	struct rig_seg seg = {RIG_STREET, id, 90, 1, &bytes, 1, {{0}}, 1};
+
+	op.values[0] = rig_int(UNIT_NID, (int64_t)nid.v);
+	op.values[1] = rig_text(UNIT_PATH, path);
+	op.values[2] = rig_int(UNIT_CAPS, 1);
+	op.values[3] = rig_text(UNIT_TITLE, "title");
+	bytes = (struct tr_bytes){entry, rep_op_encode(&op, entry, sizeof(entry))};
+	rig_logdef(r, 90, id);
+	s = rig_segment(r, &seg, out, sizeof(out), NULL);
+	rig_segs(r, &s, 1);
+}

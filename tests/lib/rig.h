@@ -120,5 +120,7 @@ struct rig_seen {
 struct tr_bytes rig_segment_seen(const struct rig *r, const struct rig_seg *seg, const struct rig_seen *seen, size_t count,
     size_t unsaid, uint8_t *out, size_t cap, struct tr_hash *hash);
 void rig_segs(struct rig *r, const struct tr_bytes *segs, size_t count);
+/* The street says in its own scope, in the log 90, that there is such a unit below it. */
+void rig_declare(struct rig *r, struct tr_nid nid, const char *path);
 
 #endif

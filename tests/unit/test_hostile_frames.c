@@ -70,27 +70,6 @@ static void a_handle_stands_for_one_log(void **state)
 	rig_end(&r);
 }
 
-enum { UNIT_NID = 1, UNIT_PATH, UNIT_CAPS, UNIT_TITLE };
-
-static void declare(struct rig *r, struct tr_nid nid, const char *path)
-{
-	struct rep_op op = {.kind = TR_OP_CREATE, .has_body = true, .type = TR_KIND_UNIT, .rec = {{7, 1}}, .value_count = 4};
-	struct tr_nid street = r->party[RIG_STREET].nid;
-	struct tr_log_id id = {street, 9, street, TR_LANE_X};
-	uint8_t entry[512], out[1024];
-	struct tr_bytes bytes, s;
-	struct rig_seg seg = {RIG_STREET, id, 90, 1, &bytes, 1, {{0}}, 1};
-
-	op.values[0] = (struct rep_value){UNIT_NID, TR_ACT_SET, REP_VALUE_INT, (int64_t)nid.v, {NULL, 0}};
-	op.values[1] = (struct rep_value){UNIT_PATH, TR_ACT_SET, REP_VALUE_TEXT, 0, UNIT_TEXT(path)};
-	op.values[2] = (struct rep_value){UNIT_CAPS, TR_ACT_SET, REP_VALUE_INT, 1, {NULL, 0}};
-	op.values[3] = (struct rep_value){UNIT_TITLE, TR_ACT_SET, REP_VALUE_TEXT, 0, UNIT_TEXT("title")};
-	bytes = (struct tr_bytes){entry, rep_op_encode(&op, entry, sizeof(entry))};
-	rig_logdef(r, 90, id);
-	s = rig_segment(r, &seg, out, sizeof(out), NULL);
-	rig_segs(r, &s, 1);
-}
-
 /* Logs of a unit whose declaration is on its way wait for it; then they are as good as any. */
 static void logs_wait_for_their_unit(void **state)
 {
@@ -109,7 +88,7 @@ static void logs_wait_for_their_unit(void **state)
 	rig_logdef(&r, 1, (struct tr_log_id){street, 6, unit, TR_LANE_R});
 	assert_int_equal(rig_bad_frames(&r), 1);
 	assert_int_equal(logs_of(&r), logs);
-	declare(&r, unit, "110101/001/09");
+	rig_declare(&r, unit, "110101/001/09");
 	assert_int_equal(logs_of(&r), logs + 1);
 	rig_wait(&r, 1);
 	rig_frontier_empty(&r); /* any frame: they are looked at again */

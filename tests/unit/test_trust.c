@@ -181,27 +181,6 @@ static bool is_taken(struct rig *r, struct tr_log_id log, uint32_t h, uint32_t s
 	return memview_rows(r->mv, REP_T_SEG) > rows;
 }
 
-enum { UNIT_NID = 1, UNIT_PATH, UNIT_CAPS, UNIT_TITLE };
-
-static void declare(struct rig *r, struct tr_nid nid, const char *path)
-{
-	struct rep_op op = {.kind = TR_OP_CREATE, .has_body = true, .type = TR_KIND_UNIT, .rec = {{7, 1}}, .value_count = 4};
-	struct tr_nid street = r->party[RIG_STREET].nid;
-	struct tr_log_id id = {street, 9, street, TR_LANE_X};
-	uint8_t entry[512], out[1024];
-	struct tr_bytes bytes, s;
-	struct rig_seg seg = {RIG_STREET, id, 90, 1, &bytes, 1, {{0}}, 1};
-
-	op.values[0] = (struct rep_value){UNIT_NID, TR_ACT_SET, REP_VALUE_INT, (int64_t)nid.v, {NULL, 0}};
-	op.values[1] = (struct rep_value){UNIT_PATH, TR_ACT_SET, REP_VALUE_TEXT, 0, UNIT_TEXT(path)};
-	op.values[2] = (struct rep_value){UNIT_CAPS, TR_ACT_SET, REP_VALUE_INT, 1, {NULL, 0}};
-	op.values[3] = (struct rep_value){UNIT_TITLE, TR_ACT_SET, REP_VALUE_TEXT, 0, UNIT_TEXT("title")};
-	bytes = (struct tr_bytes){entry, rep_op_encode(&op, entry, sizeof(entry))};
-	rig_logdef(r, 90, id);
-	s = rig_segment(r, &seg, out, sizeof(out), NULL);
-	rig_segs(r, &s, 1);
-}
-
 /* Whatever a segment says of its certificate: none, one of before, one whose row was lost. */
 static void a_segment_needs_the_certificate_that_it_names(void **state)
 {
@@ -217,7 +196,7 @@ static void a_segment_needs_the_certificate_that_it_names(void **state)
 	/* declared, and not joined: a certificate of nothing but zeros is none */
 	nobody = r.party[RIG_OTHER];
 	memcpy(nobody.sign.sk, zeros, sizeof(zeros));
-	declare(&r, log.scope, "110101/001/09");
+	rig_declare(&r, log.scope, "110101/001/09");
 	assert_non_null(rep_unit_find(r.node, log.scope));
 	assert_false(is_taken(&r, log, 1, 0, &nobody));
 	assert_int_equal(r.frames[TERRACE__MSG__M_NEED], 1);
